@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# demo, test, bench and lint each set up what they need; a second call sets up nothing again.
+#   PYTHON=python3.12 make demo     another interpreter (3.11 or newer)
+#   VENV=/path make demo            another environment folder
+#   TORCH=torch==2.13.0 make demo   a CUDA build of PyTorch instead of the CPU build
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SCENARIO ?= demo
+export OMP_NUM_THREADS ?= 1
+
+NATIVE := CMakeLists.txt $(shell find cmake cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
+PYTHON_DIRS := cosim sionna_phy models analysis tests benchmarks scripts
+
+.PHONY: help setup demo test test-fast cpp-tests bench lint format clean
+help:
+	@echo "make demo | test | test-fast | bench | lint | format | clean"
+
+setup: $(VENV)/.assets
+
+$(VENV)/.dependencies: pyproject.toml requirements/constraints.txt scripts/setup.sh
+	@bash scripts/setup.sh dependencies "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(VENV)/.native: $(VENV)/.dependencies $(NATIVE)
+	@bash scripts/setup.sh native "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(VENV)/.assets: $(VENV)/.native
+	@bash scripts/setup.sh assets "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup
+	@$(BIN)/cosim run $(SCENARIO)
+
+cpp-tests: setup
+	@$(BIN)/cmake -S . -B build/editable -DCOSIM_BUILD_TESTS=ON > build/cpp-tests.log 2>&1 && $(BIN)/cmake --build build/editable >> build/cpp-tests.log 2>&1 || { tail -n 40 build/cpp-tests.log; exit 1; }
+
+test: cpp-tests
+	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest
+
+test-fast: cpp-tests
+	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest -m "not slow"
+
+bench: setup
+	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@git ls-files '*.cc' '*.h' '*.hpp' '*.cpp' | xargs $(BIN)/clang-format --dry-run --Werror
+
+format: setup
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@git ls-files '*.cc' '*.h' '*.hpp' '*.cpp' | xargs $(BIN)/clang-format -i
+
+clean:
+	rm -rf build dist $(VENV)
