@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios: typed TOML files that say everything about a run, and clear errors when they do not.
+
+`load_scenario` reads one by path or by the name of a shipped one. Importing this package is cheap.
+"""
+
+from cosim.scenario.errors import Problem, ScenarioError
+from cosim.scenario.export import json_schema
+from cosim.scenario.loader import find_scenario, load_scenario, shipped_scenarios
+from cosim.scenario.model import Cell, Scenario
+from cosim.scenario.radio import (
+    BackhaulSection,
+    CarrierSection,
+    ChannelSection,
+    GnbSection,
+    MacSection,
+    UesSection,
+)
+from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
+from cosim.scenario.traffic import CbrTraffic, SemanticTraffic
+
+__all__ = [
+    "BackhaulSection",
+    "CarrierSection",
+    "CbrTraffic",
+    "Cell",
+    "ChannelSection",
+    "GnbSection",
+    "MacSection",
+    "ModelsSection",
+    "Problem",
+    "ProfileOverride",
+    "RunSection",
+    "Scenario",
+    "ScenarioError",
+    "SemanticTraffic",
+    "TracesSection",
+    "UesSection",
+    "find_scenario",
+    "json_schema",
+    "load_scenario",
+    "shipped_scenarios",
+]

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""Checks between the fields of a scenario. Each gives the key, its value and what is allowed."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from cosim.scenario import names
+from cosim.scenario.errors import Problem, show
+from cosim.scenario.model import Scenario
+from cosim.scenario.traffic import CbrTraffic, SemanticTraffic
+
+TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
+"""dl-UL-TransmissionPeriodicity, TS 38.331 (TDD-UL-DL-ConfigCommon)."""
+
+UL_ALPHAS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Alpha of TS 38.331."""
+
+IP_UDP_HEADER_BYTES = 28  # 20 of IPv4 (RFC 791) and 8 of UDP (RFC 768)
+MAX_FLOWS = 60_000  # a UDP port each, from 5000
+MAX_CHANNEL_BYTES = 2**30  # of channel blocks in shared memory
+SPEED_OF_LIGHT_M_S = 299_792_458.0
+
+
+def cross_checks(scenario: Scenario) -> list[Problem]:
+    """Return all problems between fields, in the order of the file's sections."""
+    problems = list(_carrier(scenario))
+    # Slot counts mean nothing with a numerology that the carrier cannot have.
+    slotted = () if problems else (_tdd, _channel)
+    for check in (*slotted, _ues, _mac, _traffic, _models):
+        problems.extend(check(scenario))
+    return problems
+
+
+def frequency_range(frequency_hz: float) -> int | None:
+    """Return 1 or 2 for FR1 or FR2 (TS 38.104 table 5.1-1), None between and beyond them."""
+    if 410e6 <= frequency_hz <= 7125e6:
+        return 1
+    if 24.25e9 <= frequency_hz <= 71e9:
+        return 2
+    return None
+
+
+def prbs(bandwidth_mhz: int, numerology: int, fr: int | None) -> int | None:
+    """Return the number of PRBs of a carrier, None if the standard has no such carrier."""
+    from sionna_phy.carrier import prb_count
+
+    if fr is None:
+        return None
+    try:
+        return int(prb_count(bandwidth_mhz, numerology, fr))
+    except (ValueError, KeyError):
+        return None
+
+
+def _carrier(scenario: Scenario) -> Iterator[Problem]:
+    carrier = scenario.carrier
+    fr = frequency_range(carrier.frequency_hz)
+    if fr is None:
+        yield Problem(
+            "carrier.frequency_hz",
+            show(carrier.frequency_hz),
+            "410e6 to 7125e6 (FR1) or 24.25e9 to 71e9 (FR2)",
+        )
+        return
+    if prbs(carrier.bandwidth_mhz, carrier.numerology, fr) is not None:
+        return
+    numerologies = [mu for mu in range(7) if any(prbs(b, mu, fr) for b in _BANDWIDTHS_MHZ)]
+    if carrier.numerology not in numerologies:
+        yield Problem(
+            "carrier.numerology",
+            show(carrier.numerology),
+            f"FR{fr} has {_listed(numerologies)} (TS 38.101)",
+        )
+        return
+    allowed = [b for b in _BANDWIDTHS_MHZ if prbs(b, carrier.numerology, fr)]
+    yield Problem(
+        "carrier.bandwidth_mhz",
+        show(carrier.bandwidth_mhz),
+        f"numerology {carrier.numerology} in FR{fr} has {_listed(allowed)} MHz (TS 38.101)",
+    )
+
+
+# Every bandwidth of TS 38.101-1 and -2 tables 5.3.2-1, for the list of what is allowed.
+_BANDWIDTHS_MHZ = (
+    3, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100, 200, 400, 800, 1600, 2000,
+)  # fmt: skip
+
+
+def _tdd(scenario: Scenario) -> Iterator[Problem]:
+    carrier = scenario.carrier
+    if carrier.duplex != "tdd":
+        return
+    pattern = carrier.tdd_pattern
+    path, given = "carrier.tdd_pattern", show(pattern)
+    wrong = sorted(set(pattern) - set("DSU"))
+    if wrong:
+        hint = (
+            f"did you mean {show(pattern.upper())}?"
+            if not set(pattern.upper()) - set("DSU")
+            else None
+        )
+        yield Problem(path, given, "letters D, S and U, one a slot", hint)
+        return
+    if "U" not in pattern:
+        users = [i for i, t in enumerate(scenario.traffic) if t.direction == "ul"]
+        why = f"traffic.{users[0]} is uplink" if users else "HARQ feedback needs it"
+        yield Problem(path, given, f"at least one U slot ({why})")
+    if "D" not in pattern:
+        yield Problem(path, given, "at least one D slot (control and downlink data need it)")
+    period_ms = len(pattern) * carrier.slot_s * 1e3
+    if not any(abs(period_ms - p) < 1e-9 for p in TDD_PERIODS_MS):
+        lengths = [p / (carrier.slot_s * 1e3) for p in TDD_PERIODS_MS]
+        whole = [round(n) for n in lengths if abs(n - round(n)) < 1e-9 and n >= 1]
+        yield Problem(
+            path,
+            given,
+            f"{_listed(whole)} letters at numerology {carrier.numerology} (TS 38.331: the pattern "
+            f"lasts {_listed(TDD_PERIODS_MS)} ms, not {period_ms:g})",
+        )
+
+
+def _channel(scenario: Scenario) -> Iterator[Problem]:
+    channel, carrier = scenario.channel, scenario.carrier
+    slot_s = carrier.slot_s
+    interval_s = channel.sample_interval_s
+    if interval_s < slot_s * (1 - 1e-9):
+        most = max(int(channel.block_duration_s / slot_s + 1e-9), 1)
+        yield Problem(
+            "channel.samples_per_block",
+            show(channel.samples_per_block),
+            f"a sample lasts block_duration_s / samples_per_block = {interval_s:g} s, at least a slot "
+            f"of {slot_s:g} s: at most {most}"
+            if channel.block_duration_s >= slot_s
+            else f"block_duration_s = {channel.block_duration_s:g} is shorter than a slot ({slot_s:g} s)",
+        )
+    elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
+        doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S
+        longest_s = max(0.5 / doppler_hz, slot_s)
+        if interval_s > longest_s * (1 + 1e-9):
+            least = -(-channel.block_duration_s // longest_s)
+            yield Problem(
+                "channel.samples_per_block",
+                show(channel.samples_per_block),
+                f"a sample of {interval_s:g} s is longer than half a period of the Doppler shift "
+                f"({doppler_hz:.4g} Hz at ues.speed_m_s = {scenario.ues.speed_m_s:g}): at least "
+                f"{least:.0f}",
+            )
+    fr = frequency_range(carrier.frequency_hz)
+    count = prbs(carrier.bandwidth_mhz, carrier.numerology, fr)
+    if count is not None:
+        cells, ues = len(scenario.cells), scenario.ues.count
+        size = 4 * channel.samples_per_block * cells * ues * count
+        total = size * (channel.look_ahead_blocks + 1)
+        if total > MAX_CHANNEL_BYTES:
+            yield Problem(
+                "channel.samples_per_block",
+                show(channel.samples_per_block),
+                f"{channel.look_ahead_blocks + 1} blocks of {cells} cells x {ues} UEs x {count} PRBs "
+                f"take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
+                "use shorter blocks (channel.block_duration_s) or fewer samples, UEs or cells",
+            )
+
+
+def _ues(scenario: Scenario) -> Iterator[Problem]:
+    ues = scenario.ues
+    if ues.placement == "list":
+        if ues.positions_m is None:
+            yield Problem(
+                "ues.positions_m", "", 'is needed with ues.placement = "list": [x, y, height] a UE'
+            )
+        elif len(ues.positions_m) != ues.count:
+            yield Problem(
+                "ues.positions_m",
+                f"{len(ues.positions_m)} positions",
+                f"as many as ues.count = {ues.count}",
+            )
+    else:
+        if ues.positions_m is not None:
+            yield Problem(
+                "ues.positions_m",
+                f"{len(ues.positions_m)} positions",
+                'only with ues.placement = "list"',
+            )
+        if ues.max_distance_m <= ues.min_distance_m:
+            yield Problem(
+                "ues.max_distance_m",
+                show(ues.max_distance_m),
+                f"more than ues.min_distance_m = {ues.min_distance_m:g}",
+            )
+
+
+def _mac(scenario: Scenario) -> Iterator[Problem]:
+    if scenario.mac.ul_alpha not in UL_ALPHAS:
+        yield Problem(
+            "mac.ul_alpha", show(scenario.mac.ul_alpha), f"{_listed(UL_ALPHAS)} (TS 38.331)"
+        )
+
+
+def _traffic(scenario: Scenario) -> Iterator[Problem]:
+    count = scenario.ues.count
+    flows = 0
+    for index, traffic in enumerate(scenario.traffic):
+        at = f"traffic.{index}"
+        flows += count if traffic.ues == "all" else len(traffic.ues)
+        if traffic.ues != "all":
+            absent = [ue for ue in traffic.ues if ue >= count]
+            if absent:
+                yield Problem(
+                    f"{at}.ues",
+                    show(traffic.ues),
+                    f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
+                )
+        if isinstance(traffic, SemanticTraffic):
+            yield from _semantic(scenario, traffic, at)
+        else:
+            yield from _cbr(scenario, traffic, at)
+    if flows > MAX_FLOWS:
+        yield Problem(
+            "ues.count",
+            show(count),
+            f"{flows} flows need a UDP port each and there are {MAX_FLOWS}: fewer UEs or traffic tables",
+        )
+
+
+def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
+    slot_s = scenario.carrier.slot_s
+    if traffic.deadline_s < slot_s:
+        yield Problem(
+            f"{at}.deadline_s", show(traffic.deadline_s), f"at least a slot, {slot_s:g} s"
+        )
+    if scenario.run.drain_s is not None and scenario.run.drain_s < traffic.deadline_s:
+        yield Problem(
+            "run.drain_s",
+            show(scenario.run.drain_s),
+            f"at least {at}.deadline_s = {traffic.deadline_s:g}, or the last messages are cut off",
+        )
+    yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
+    yield from _name(f"{at}.task", traffic.task, names.TASKS)
+    yield from _name(f"{at}.codec", traffic.codec, names.CODEC_RUNGS)
+    if traffic.codec in names.CODEC_RUNGS:
+        yield from _name(f"{at}.rung", traffic.rung, names.CODEC_RUNGS[traffic.codec])
+
+
+def _cbr(scenario: Scenario, traffic: CbrTraffic, at: str) -> Iterator[Problem]:
+    if traffic.stop_s <= traffic.start_s:
+        yield Problem(
+            f"{at}.stop_s", show(traffic.stop_s), f"after {at}.start_s = {traffic.start_s:g}"
+        )
+    if traffic.start_s >= scenario.run.duration_s:
+        yield Problem(
+            f"{at}.start_s",
+            show(traffic.start_s),
+            f"before the end of the run, run.duration_s = {scenario.run.duration_s:g}",
+        )
+    yield from _packet_size(scenario, traffic.packet_bytes, f"{at}.packet_bytes")
+
+
+def _packet_size(scenario: Scenario, size_bytes: int, path: str) -> Iterator[Problem]:
+    most = min(scenario.backhaul.mtu_bytes, scenario.mac.queue_limit_bytes) - IP_UDP_HEADER_BYTES
+    if size_bytes > most:
+        limit = (
+            f"backhaul.mtu_bytes = {scenario.backhaul.mtu_bytes}"
+            if scenario.backhaul.mtu_bytes <= scenario.mac.queue_limit_bytes
+            else f"mac.queue_limit_bytes = {scenario.mac.queue_limit_bytes}"
+        )
+        yield Problem(
+            path,
+            show(size_bytes),
+            f"at most {most}: {limit} less {IP_UDP_HEADER_BYTES} of IP and UDP headers",
+        )
+
+
+def _models(scenario: Scenario) -> Iterator[Problem]:
+    yield from _name("ues.profile", scenario.ues.profile, names.PROFILES)
+    yield from _name("models.edge_profile", scenario.models.edge_profile, names.PROFILES)
+    for name in scenario.profiles:
+        if name not in names.PROFILES:
+            yield Problem(
+                f"profiles.{name}"[:80],
+                "",
+                f"known profiles: {_listed(names.PROFILES)}",
+                _near(name, names.PROFILES),
+            )
+
+
+def _name(path: str, given: str, known: Iterable[str]) -> Iterator[Problem]:
+    known = tuple(known)
+    if given not in known:
+        yield Problem(path, show(given), f"known: {_listed(known)}", _near(given, known))
+
+
+def _near(given: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(given[:100].lower(), list(known), n=1)
+    return f"did you mean {show(close[0])}?" if close else None
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)

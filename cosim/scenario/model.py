@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The whole scenario: its sections, what follows from them, and its hash."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from cosim.scenario.base import Section, quantity
+from cosim.scenario.errors import CrossFieldError
+from cosim.scenario.radio import (
+    BackhaulSection,
+    CarrierSection,
+    ChannelSection,
+    GnbSection,
+    MacSection,
+    PositionM,
+    UesSection,
+)
+from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
+from cosim.scenario.traffic import SemanticTraffic, Traffic
+
+DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0}
+"""Antenna heights of TR 38.901 tables 7.2-1 and 7.2-3; a constant gain does not depend on it."""
+
+
+class Cell(Section):
+    """One cell: a gNB's antenna panel."""
+
+    position_m: PositionM = quantity(..., "x, y and height of the antenna", unit="m")
+
+
+def _default_cells(data: dict[str, Any]) -> tuple[Cell, ...]:
+    gnb, channel = data["gnb"], data["channel"]
+    height_m = gnb.height_m if gnb.height_m is not None else DEFAULT_HEIGHT_M[channel.model]
+    return (Cell(position_m=(0.0, 0.0, height_m)),)
+
+
+class Scenario(Section):
+    """Everything about a run. Frozen; sections are attributes.
+
+    Raises:
+        pydantic.ValidationError: built in Python from wrong values; `load_scenario` raises
+            `ScenarioError` instead, with a line for each problem.
+    """
+
+    name: str = quantity(
+        ...,
+        "short name; the run's folder begins with it",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    )
+    description: str = quantity("", "what the scenario shows", max_length=4000)
+    run: RunSection = quantity(RunSection(), "duration and seed")
+    carrier: CarrierSection = quantity(CarrierSection(), "carrier and frame structure")
+    channel: ChannelSection = quantity(ChannelSection(), "radio channel")
+    gnb: GnbSection = quantity(GnbSection(), "base stations")
+    cells: Annotated[tuple[Cell, ...], Field(strict=False)] = quantity(
+        text="cells; by default one at the origin",
+        min_length=1,
+        max_length=1000,
+        default_factory=_default_cells,
+    )
+    ues: UesSection = quantity(UesSection(), "UEs")
+    mac: MacSection = quantity(MacSection(), "scheduling and link adaptation")
+    backhaul: BackhaulSection = quantity(BackhaulSection(), "link to the edge server")
+    traffic: Annotated[tuple[Traffic, ...], Field(strict=False)] = quantity(
+        ..., "flows; one [[traffic]] table each kind", min_length=1, max_length=1000
+    )
+    models: ModelsSection = quantity(ModelsSection(), "models at the nodes")
+    traces: TracesSection = quantity(TracesSection(), "what is written")
+    profiles: dict[str, ProfileOverride] = quantity(
+        text="changes to device profiles, [profiles.NAME]", default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _check_across(self) -> Self:
+        from cosim.scenario.checks import cross_checks
+
+        problems = cross_checks(self)
+        if problems:
+            raise CrossFieldError(problems)
+        return self
+
+    @property
+    def drain_s(self) -> float:
+        """Return the simulated time after duration_s: as given, else the longest deadline."""
+        if self.run.drain_s is not None:
+            return self.run.drain_s
+        return max((t.deadline_s for t in self.semantic_traffic), default=0.0)
+
+    @property
+    def end_s(self) -> float:
+        """Return the simulated time at which the simulation ends."""
+        return self.run.duration_s + self.drain_s
+
+    @property
+    def semantic_traffic(self) -> tuple[SemanticTraffic, ...]:
+        """Return the semantic entries of `traffic`."""
+        return tuple(t for t in self.traffic if isinstance(t, SemanticTraffic))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return everything, defaults and derived values included, as plain JSON types.
+
+        Keys that have no value (optional limits) are left out.
+        """
+        data = self.model_dump(mode="json", exclude_none=True)
+        data["run"]["drain_s"] = self.drain_s
+        # Without effect once the cells have positions, and derived from them if it was left out.
+        data["gnb"].setdefault("height_m", self.cells[0].position_m[2])
+        return data
+
+    def resolved_toml(self) -> str:
+        """Return the resolved scenario as a TOML file that explains every key."""
+        from cosim.scenario.export import resolved_toml
+
+        return resolved_toml(self)
+
+    def content_hash(self) -> str:
+        """Return a SHA-256 (hex) of all that can change a result: not the name or description."""
+        data = self.resolved()
+        del data["name"], data["description"]
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+"""The sections of the radio access network: carrier, channel, gNB, UEs, MAC, backhaul."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cosim.scenario.base import Section, quantity
+
+PositionM = Annotated[
+    tuple[
+        Annotated[float, Field(ge=-1e6, le=1e6)],
+        Annotated[float, Field(ge=-1e6, le=1e6)],
+        Annotated[float, Field(ge=0.0, le=1e4)],
+    ],
+    Field(strict=False),
+]
+"""x, y and height above ground in metres; TOML gives a list, hence not strict."""
+
+
+class CarrierSection(Section):
+    """The carrier and its frame structure."""
+
+    frequency_hz: float = quantity(
+        3.5e9,
+        "centre frequency: FR1 0.41 to 7.125 GHz or FR2 24.25 to 71 GHz",
+        unit="Hz",
+        source="TS 38.101-1/-2 clause 5.1",
+        ge=0.41e9,
+        le=71e9,
+    )
+    bandwidth_mhz: int = quantity(
+        20,
+        "channel bandwidth; with the numerology it gives the number of PRBs",
+        unit="MHz",
+        source="TS 38.101-1/-2 table 5.3.2-1",
+        ge=3,
+        le=2000,
+    )
+    numerology: int = quantity(
+        1,
+        "subcarrier spacing is 15 kHz x 2^numerology, a slot lasts 1 ms / 2^numerology",
+        source="TS 38.211 table 4.2-1",
+        ge=0,
+        le=6,
+    )
+    duplex: Literal["tdd", "fdd"] = quantity("tdd", "time or frequency division duplex")
+    tdd_pattern: str = quantity(
+        "DDDSU",
+        "one letter a slot: D downlink, U uplink, S special (downlink, guard, uplink control); "
+        "repeated for ever; not used with fdd",
+        source="TS 38.213 clause 11.1",
+        min_length=1,
+        max_length=160,
+    )
+
+    @property
+    def slot_s(self) -> float:
+        """Return the duration of a slot in seconds."""
+        return 1e-3 / 2**self.numerology
+
+
+class ChannelSection(Section):
+    """The radio channel between every UE and every cell."""
+
+    model: Literal["umi", "uma", "rma", "constant"] = quantity(
+        "umi",
+        "street canyon, urban macro, rural macro, or a constant gain without fading",
+        source="TR 38.901 table 7.4.1-1",
+    )
+    los: Literal["random", "always", "never"] = quantity(
+        "random",
+        "line of sight: drawn with the model's probability, or forced",
+        source="TR 38.901 table 7.4.2-1",
+    )
+    shadowing: bool = quantity(True, "draw shadow fading", source="TR 38.901 clause 7.4.1")
+    block_duration_s: float = quantity(
+        0.1, "simulated time that one channel block covers", unit="s", gt=0.0, le=60.0
+    )
+    samples_per_block: int = quantity(
+        20,
+        "channel samples in a block; a sample holds until the next, so it must be short against the "
+        "coherence time",
+        ge=1,
+        le=100_000,
+    )
+    look_ahead_blocks: int = quantity(
+        2, "blocks that the producer may be ahead of the simulation", ge=1, le=64
+    )
+    gain_db: float = quantity(
+        -100.0,
+        'power gain of every link on every PRB; only with model = "constant"',
+        unit="dB",
+        ge=-250.0,
+        le=0.0,
+    )
+
+    @property
+    def sample_interval_s(self) -> float:
+        """Return the time for which one channel sample holds, in seconds."""
+        return self.block_duration_s / self.samples_per_block
+
+
+class GnbSection(Section):
+    """What all cells have in common."""
+
+    tx_power_dbm: float = quantity(
+        33.0, "total transmit power over the carrier", unit="dBm", ge=-40.0, le=60.0
+    )
+    noise_figure_db: float = quantity(
+        5.0, "receiver noise figure", unit="dB", source="TR 38.802 table A.2.1-1", ge=0.0, le=30.0
+    )
+    height_m: float | None = quantity(
+        None,
+        "antenna height of the one cell that exists when no [[cells]] are given; by default the "
+        "channel model's: umi 10, uma 25, rma 35",
+        unit="m",
+        source="TR 38.901 tables 7.2-1 and 7.2-3",
+        gt=0.0,
+        le=1000.0,
+    )
+    antenna_rows: int = quantity(2, "rows of the antenna panel", ge=1, le=64)
+    antenna_columns: int = quantity(2, "columns of the antenna panel", ge=1, le=64)
+    polarisation: Literal["single", "dual"] = quantity(
+        "single",
+        "single (vertical) or dual (cross-polarised) elements",
+        source="TR 38.901 clause 7.3",
+    )
+
+
+class UesSection(Section):
+    """All UEs."""
+
+    count: int = quantity(
+        8,
+        "number of UEs",
+        source="at most 65 519 C-RNTI values, TS 38.321 table 7.1-1",
+        ge=1,
+        le=65_519,
+    )
+    placement: Literal["disc", "list"] = quantity(
+        "disc", "uniform over a ring round the cells in turn, or positions_m"
+    )
+    min_distance_m: float = quantity(
+        10.0,
+        "inner radius of the ring",
+        unit="m",
+        source="10 m: TR 38.901 table 7.4.1-1 (validity of the path loss)",
+        ge=0.0,
+        le=1e5,
+    )
+    max_distance_m: float = quantity(200.0, "outer radius of the ring", unit="m", gt=0.0, le=1e5)
+    positions_m: Annotated[tuple[PositionM, ...], Field(strict=False)] | None = quantity(
+        None, 'x, y and height of each UE; only with placement = "list"', unit="m"
+    )
+    speed_m_s: float = quantity(
+        0.8333,
+        "speed of every UE in a random direction",
+        unit="m/s",
+        source="3 km/h: TR 38.901 table 7.2-1",
+        ge=0.0,
+        le=140.0,
+    )
+    height_m: float = quantity(
+        1.5,
+        "antenna height of UEs that are placed on the ring",
+        unit="m",
+        source="TR 38.901 table 7.2-1",
+        gt=0.0,
+        le=1000.0,
+    )
+    indoor_fraction: float = quantity(
+        0.0,
+        "probability that a UE is indoors, with the penetration loss of its building",
+        source="TR 38.901 clause 7.4.3",
+        ge=0.0,
+        le=1.0,
+    )
+    tx_power_dbm: float = quantity(
+        23.0,
+        "maximum transmit power",
+        unit="dBm",
+        source="power class 3, TS 38.101-1 table 6.2.1-1",
+        ge=-40.0,
+        le=40.0,
+    )
+    noise_figure_db: float = quantity(
+        9.0, "receiver noise figure", unit="dB", source="TR 38.802 table A.2.1-1", ge=0.0, le=30.0
+    )
+    antennas: int = quantity(1, "antennas of a UE", ge=1, le=16)
+    profile: str = quantity(
+        "phone",
+        "device profile of the UEs, which encode",
+        min_length=1,
+        max_length=64,
+    )
+
+
+class MacSection(Section):
+    """Scheduler, link adaptation, HARQ, power control and RLC."""
+
+    scheduler: Literal["pf", "rr"] = quantity(
+        "pf", "proportional fair or round robin", source="Jalali et al., VTC 2000 (pf)"
+    )
+    mcs_table: int = quantity(
+        1, "MCS table; only 1 (up to 64QAM)", source="TS 38.214 table 5.1.3.1-1", ge=1, le=1
+    )
+    bler_table: Literal["sionna"] = quantity(
+        "sionna", "block error rates measured with Sionna's LDPC codec"
+    )
+    bler_target: float = quantity(
+        0.1,
+        "block error rate of first transmissions that link adaptation aims at",
+        source="TS 38.214 clause 5.2.2.1",
+        ge=1e-6,
+        le=0.9,
+    )
+    olla: bool = quantity(
+        True, "outer-loop link adaptation: corrects the SINR from acknowledgements"
+    )
+    max_harq_tx: int = quantity(
+        4, "transmissions of a transport block at most, the first included", ge=1, le=16
+    )
+    harq_processes: int = quantity(
+        16, "HARQ processes of a UE and direction", source="TS 38.214 clause 5.1", ge=1, le=32
+    )
+    k1_slots: int = quantity(
+        4,
+        "slots from downlink data to its acknowledgement, at least",
+        unit="slots",
+        source="TS 38.213 clause 9.2.3",
+        ge=1,
+        le=15,
+    )
+    cqi_period_slots: int = quantity(
+        10,
+        "period of channel quality reports",
+        unit="slots",
+        source="TS 38.214 clause 5.2.1.4",
+        ge=1,
+        le=640,
+    )
+    cqi_delay_slots: int = quantity(
+        4, "age of a report when the scheduler first uses it", unit="slots", ge=0, le=640
+    )
+    ul_grant_delay_slots: int = quantity(
+        8,
+        "slots from data in an empty UE buffer to the grant (scheduling request, k2)",
+        unit="slots",
+        source="TS 38.214 table 6.1.2.1.1-2",
+        ge=0,
+        le=640,
+    )
+    rlc_reassembly_s: float = quantity(
+        0.035,
+        "how long a partly received packet waits for its missing segments",
+        unit="s",
+        source="t-Reassembly, TS 38.322 clause 7.3; default of TS 38.331 is the operator's",
+        gt=0.0,
+        le=10.0,
+    )
+    queue_limit_bytes: int = quantity(
+        1_000_000,
+        "RLC queue of a flow; what does not fit is dropped",
+        unit="bytes",
+        ge=100,
+        le=2**32 - 1,
+    )
+    ul_p0_dbm: float = quantity(
+        -80.0,
+        "received power per PRB that uplink power control aims at",
+        unit="dBm",
+        source="TS 38.213 clause 7.1.1",
+        ge=-202.0,
+        le=24.0,
+    )
+    ul_alpha: float = quantity(
+        0.8,
+        "share of the path loss that uplink power control compensates: 0, 0.4, 0.5, ... 0.9 or 1",
+        source="TS 38.213 clause 7.1.1, TS 38.331 Alpha",
+        ge=0.0,
+        le=1.0,
+    )
+
+
+class BackhaulSection(Section):
+    """The point-to-point link from the gNB to the edge server."""
+
+    data_rate_bps: float = quantity(10e9, "rate of the link", unit="bit/s", ge=1e3, le=1e13)
+    delay_s: float = quantity(0.005, "one-way delay", unit="s", ge=0.0, le=10.0)
+    mtu_bytes: int = quantity(
+        1500, "largest IP packet", unit="bytes", source="RFC 791: 68 at least", ge=68, le=65_535
+    )

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""The [[traffic]] tables: semantic messages and constant-bit-rate background load."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from cosim.scenario.base import Section, quantity
+from cosim.scenario.run import MAX_DURATION_S
+
+FIVEQI_PRIORITY = {
+    1: 20, 2: 40, 3: 30, 4: 50, 65: 7, 66: 20, 67: 15,
+    5: 10, 6: 60, 7: 70, 8: 80, 9: 90, 69: 5, 70: 55, 79: 65, 80: 68,
+    82: 19, 83: 22, 84: 24, 85: 21,
+}  # fmt: skip
+"""Default priority level of standardised 5QI values (TS 23.501 table 5.7.4-1); 1 comes first."""
+
+MAX_UE_NUMBER = 65_518
+
+
+def _check_ues(value: Any) -> Any:
+    """Accept "all" or a list of distinct UE numbers; a list becomes a tuple."""
+    if value == "all" and isinstance(value, str):
+        return value
+    if (
+        isinstance(value, list | tuple)
+        and value
+        and all(type(v) is int and 0 <= v <= MAX_UE_NUMBER for v in value)
+        and len(set(value)) == len(value)
+    ):
+        return tuple(value)
+    raise PydanticCustomError(
+        "ue_selection", 'must be "all" or a list of distinct UE numbers from 0'
+    )
+
+
+UeSelection = Annotated[
+    Literal["all"] | tuple[int, ...],
+    PlainValidator(_check_ues),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "all"},
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": MAX_UE_NUMBER},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+            ]
+        }
+    ),
+]
+
+
+def _priority(data: dict[str, Any]) -> int:
+    """Return the standard's priority level of the 5QI, 90 (best effort) for any other."""
+    return FIVEQI_PRIORITY.get(data["fiveqi"], 90)
+
+
+class SemanticTraffic(Section):
+    """UEs that send samples of a task through a codec to the edge server, which decides."""
+
+    kind: Literal["semantic"] = quantity(..., "semantic: messages that a model decodes")
+    task: str = quantity(..., "the task that the receiver does", min_length=1, max_length=64)
+    codec: str = quantity(
+        "llm-token", "how a sample becomes units of bytes", min_length=1, max_length=64
+    )
+    rung: str = quantity(
+        "default", "operating point of the codec on its ladder", min_length=1, max_length=64
+    )
+    rate_hz: float = quantity(
+        1.0, "messages a second of each UE, on average", unit="1/s", gt=0.0, le=1e5
+    )
+    arrival: Literal["poisson", "periodic"] = quantity(
+        "poisson", "Poisson process, or a fixed period with a random phase"
+    )
+    deadline_s: float = quantity(
+        0.1,
+        "time from the sample's arrival at the device to the decision; units that come too late for "
+        "it are not used",
+        unit="s",
+        gt=0.0,
+        le=3600.0,
+    )
+    direction: Literal["ul"] = quantity("ul", "from the UE to the edge server")
+    ues: UeSelection = quantity("all", 'which UEs: "all" or a list of numbers from 0')
+    fiveqi: int = quantity(
+        80,
+        "5QI of the flow; 80 is the low-latency eMBB class",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=254,
+    )
+    priority: int = quantity(
+        text="priority level, 1 comes first; by default the standard's for the 5QI",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=127,
+        default_factory=_priority,
+    )
+    budget_bytes: int | None = quantity(
+        None,
+        "bytes that a message's units may take at most; by default the rung's own",
+        unit="bytes",
+        ge=1,
+        le=2**31 - 1,
+    )
+    max_packet_bytes: int = quantity(
+        1200,
+        "UDP payload of a packet at most; whole units are put into packets",
+        unit="bytes",
+        ge=24,
+        le=65_507,
+    )
+
+
+class CbrTraffic(Section):
+    """Background load: packets of one size at a constant rate between the edge server and UEs."""
+
+    kind: Literal["cbr"] = quantity(..., "cbr: constant bit rate")
+    direction: Literal["dl", "ul"] = quantity(..., "to or from the UE")
+    rate_bps: float = quantity(
+        ..., "rate of each UE's flow, UDP payload", unit="bit/s", gt=0.0, le=1e11
+    )
+    packet_bytes: int = quantity(1200, "UDP payload of a packet", unit="bytes", ge=1, le=65_507)
+    ues: UeSelection = quantity("all", 'which UEs: "all" or a list of numbers from 0')
+    start_s: float = quantity(
+        0.0, "simulated time of the first packet", unit="s", ge=0.0, le=MAX_DURATION_S
+    )
+    stop_s: float = quantity(
+        MAX_DURATION_S,
+        "no packet at or after this simulated time; never later than duration_s",
+        unit="s",
+        gt=0.0,
+        le=MAX_DURATION_S,
+    )
+    fiveqi: int = quantity(
+        9,
+        "5QI of the flow; 9 is the default bearer's",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=254,
+    )
+    priority: int = quantity(
+        text="priority level, 1 comes first; by default the standard's for the 5QI",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=127,
+        default_factory=_priority,
+    )
+
+
+Traffic = Annotated[SemanticTraffic | CbrTraffic, Field(discriminator="kind")]
