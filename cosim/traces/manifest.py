@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""`run.json`: what was run, with what, how it ended. The only place with wall-clock times."""
+
+import datetime
+import json
+import math
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from cosim.scenario import Scenario
+from cosim.traces.files import TraceError, write_atomically
+from cosim.traces.reader import trace_hashes
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+FILE_NAME = "run.json"
+FORMAT = 1
+PACKAGES = (
+    "semcosim", "ns3", "sionna", "torch", "transformers", "numpy", "pandas", "pyarrow", "pydantic",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of the packages that results depend on, without imports."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON types: NumPy scalars unpacked, NaN and infinities as null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+class Manifest:
+    """The manifest of one run.
+
+    Attributes:
+        run_dir: the run's folder.
+        data: the contents, plain JSON types: `status`, `reason`, `name`, `seed`, `scenario_hash`,
+            `scenario` (resolved), `versions`, `hashes` (of each table), `wall` and what the engine
+            adds (`offline`, `counters`, `stalls`, …).
+    """
+
+    def __init__(self, run_dir: Path, data: dict[str, Any]) -> None:
+        self.run_dir = run_dir
+        self.data = data
+        self._started = time.perf_counter()
+
+    @classmethod
+    def start(cls, run_dir: Path | str, scenario: Scenario, **extra: Any) -> Self:
+        """Write the manifest of a run that begins, and the resolved scenario as `scenario.toml`.
+
+        Raises:
+            TraceError: the folder cannot be written to.
+        """
+        folder = Path(run_dir)
+        manifest = cls(
+            folder,
+            {
+                "format": FORMAT,
+                "status": "running",
+                "reason": None,
+                "name": scenario.name,
+                "seed": scenario.run.seed,
+                "scenario_hash": scenario.content_hash(),
+                "scenario": scenario.resolved(),
+                "versions": versions(),
+                "wall": {"started": _now(), "pid": os.getpid()},
+            },
+        )
+        write_atomically(folder / "scenario.toml", scenario.resolved_toml().encode())
+        manifest.update(**extra)
+        return manifest
+
+    @classmethod
+    def read(cls, run_dir: Path | str) -> Self:
+        """Return the manifest in a run's folder.
+
+        Raises:
+            TraceError: there is none, or it is damaged.
+        """
+        path = Path(run_dir) / FILE_NAME
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise TraceError(
+                f"{run_dir} is not the folder of a run: it has no {FILE_NAME}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise TraceError(f"cannot read {path}: {error}") from None
+        if not isinstance(data, dict) or not isinstance(data.get("status"), str):
+            raise TraceError(f"{path} is no manifest of a run")
+        return cls(Path(run_dir), data)
+
+    def update(self, **entries: Any) -> None:
+        """Set entries and write the file; a dictionary is merged into one that is there."""
+        for key, value in entries.items():
+            value = _plain(value)
+            if isinstance(value, dict) and isinstance(self.data.get(key), dict):
+                self.data[key] = self.data[key] | value
+            else:
+                self.data[key] = value
+        text = json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False)
+        write_atomically(self.run_dir / FILE_NAME, text.encode() + b"\n")
+
+    def finish(self, status: Status, reason: str | None = None, **entries: Any) -> None:
+        """Write how the run ended, with the tables' hashes and the wall time.
+
+        Args:
+            status: "finished", "interrupted" or "failed".
+            reason: why it did not finish.
+            **entries: as in `update`.
+        """
+        self.update(
+            **entries,
+            status=status,
+            reason=reason,
+            hashes=trace_hashes(self.run_dir),
+            wall={"ended": _now(), "total_s": round(time.perf_counter() - self._started, 3)},
+        )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
