@@ -95,6 +95,18 @@ class Scenario(Section):
         return self.run.duration_s + self.drain_s
 
     @property
+    def prb_count(self) -> int:
+        """Return the carrier's number of physical resource blocks (TS 38.101 table 5.3.2-1)."""
+        from cosim.scenario.checks import frequency_range, prbs
+
+        carrier = self.carrier
+        count = prbs(
+            carrier.bandwidth_mhz, carrier.numerology, frequency_range(carrier.frequency_hz)
+        )
+        assert count is not None  # checked when the scenario was made
+        return count
+
+    @property
     def semantic_traffic(self) -> tuple[SemanticTraffic, ...]:
         """Return the semantic entries of `traffic`."""
         return tuple(t for t in self.traffic if isinstance(t, SemanticTraffic))

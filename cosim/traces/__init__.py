@@ -10,6 +10,7 @@ from cosim.traces.folder import create_run_folder
 from cosim.traces.manifest import Manifest
 from cosim.traces.reader import read_trace, table_path, trace_hashes
 from cosim.traces.records import (
+    columns_from_records,
     counters_from_records,
     kpis_from_records,
     packets_from_records,
@@ -25,6 +26,7 @@ __all__ = [
     "TableSpec",
     "TraceError",
     "TraceSet",
+    "columns_from_records",
     "counters_from_records",
     "create_run_folder",
     "kpis_from_records",

@@ -75,3 +75,19 @@ def counters_from_records(records: Records) -> list[dict[str, int | str]]:
         row["direction"] = DIRECTIONS[int(record["direction"])]
         rows.append(row)
     return rows
+
+
+_CONVERTERS = {
+    "slots": slots_from_records,
+    "packets": packets_from_records,
+    "kpis": kpis_from_records,
+}
+
+
+def columns_from_records(table: str, records: Records) -> Columns:
+    """Return the columns of one of the tables that ns-3 writes: slots, packets or kpis."""
+    try:
+        convert = _CONVERTERS[table]
+    except KeyError:
+        raise TraceError(f"no records make up {table!r}, only {', '.join(_CONVERTERS)}") from None
+    return convert(records)
