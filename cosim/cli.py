@@ -117,7 +117,9 @@ def run(
     status, reason = manifest.data["status"], manifest.data.get("reason") or ""
     summary = _summarise(folder, figure=status == "finished") if status != "failed" else None
     if as_json:
-        _print_json({"run_dir": str(folder), "status": status, "reason": reason, "summary": summary})
+        _print_json(
+            {"run_dir": str(folder), "status": status, "reason": reason, "summary": summary}
+        )
     elif summary is not None and not quiet:
         _show_summary(summary)
     if not as_json:
@@ -163,8 +165,9 @@ def _summarise(folder: Path, *, figure: bool) -> dict[str, Any]:
 
 
 def _show_summary(summary: dict[str, Any]) -> None:
-    from analysis.summary import render
     from rich.console import Console
+
+    from analysis.summary import render
 
     Console().print(*render(summary), sep="\n")
 
@@ -194,9 +197,8 @@ def scenarios(as_json: JsonOption = False) -> None:
         raise CommandError("no shipped scenarios were found: install the package again")
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
-        print(
-            f"{row['name']:<{width}}  {row['ues']} UEs, {row['duration_s']:g} s. {row['description']}"
-        )
+        size = f"{row['ues']} UEs, {row['duration_s']:g} s"
+        print(f"{row['name']:<{width}}  {size}. {row['description']}")
 
 
 @app.command()
@@ -293,7 +295,9 @@ def assets_list(as_json: JsonOption = False) -> None:
 
 @assets_app.command("fetch")
 def assets_fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Names; see `cosim assets list`.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names; see `cosim assets list`.")
+    ] = None,
     group: Annotated[str | None, typer.Option("--group", help="All of a group, e.g. demo.")] = None,
 ) -> None:
     """Fetch assets into the cache and verify them."""

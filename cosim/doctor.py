@@ -57,7 +57,11 @@ def examine() -> list[Check]:
         except Exception as error:  # a check must never be what fails
             checks.append(
                 Check(
-                    look.__name__.strip("_"), False, False, f"could not be examined: {error}", "report it"
+                    look.__name__.strip("_"),
+                    False,
+                    False,
+                    f"could not be examined: {error}",
+                    "report it",
                 )
             )
     return checks
@@ -84,7 +88,9 @@ def _packages() -> Iterator[Check]:
             version is not None,
             required,
             version or "not installed",
-            "" if version else ("pip install ." if required else "only needed outside the checkout"),
+            ""
+            if version
+            else ("pip install ." if required else "only needed outside the checkout"),
         )
 
 
@@ -103,7 +109,7 @@ def _has_module(name: str) -> bool:
 
 
 def simulator_path() -> Path | None:
-    """Return where the ns-3 executable is expected: $COSIM_NS3, else beside the bridge's package."""
+    """Return where the ns-3 executable is expected: $COSIM_NS3, else in the package."""
     override = os.environ.get("COSIM_NS3")
     if override:
         found = shutil.which(override)
@@ -167,7 +173,11 @@ def _shared_memory() -> Iterator[Check]:
         os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
         yield Check(
-            name, False, True, f"64 MiB: {error}", "raise the memory limit of this container or user"
+            name,
+            False,
+            True,
+            f"64 MiB: {error}",
+            "raise the memory limit of this container or user",
         )
     else:
         yield Check(name, True, True, "memfd_create, 64 MiB")
@@ -250,5 +260,3 @@ def _gpu() -> Iterator[Check]:
             return
         detail = "nvidia-smi finds none"
     yield Check("GPU", False, False, detail, "optional: nothing needs one")
-
-

@@ -14,7 +14,7 @@ class ProgressSink(Protocol):
         """Begin; the simulation will last `total_s` simulated seconds."""
 
     def phase(self, name: str, total: int | None = None) -> None:
-        """Enter a phase ("loading models", "encoding", "simulating", …) of `total` steps if known."""
+        """Enter a phase ("encoding", "simulating", …) of `total` steps if known."""
 
     def step(self, count: int = 1) -> None:
         """Complete steps of the phase."""
@@ -214,7 +214,7 @@ class BarProgress:
 
 
 def make_progress(*, quiet: bool = False) -> ProgressSink:
-    """Return the sink that suits standard error: nothing if quiet, a bar on a terminal, else lines."""
+    """Return what suits standard error: nothing if quiet, a bar on a terminal, else lines."""
     if quiet:
         return NullProgress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every section of a scenario shares: strict, frozen, and a unit and a source with each field."""
+"""What all sections of a scenario share: strict, frozen, a unit and a source with each field."""
 
 from typing import Any
 

@@ -128,10 +128,10 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(
             "channel.samples_per_block",
             show(channel.samples_per_block),
-            f"a sample lasts block_duration_s / samples_per_block = {interval_s:g} s, at least a slot "
-            f"of {slot_s:g} s: at most {most}"
+            f"a sample (block_duration_s / samples_per_block = {interval_s:g} s) lasts at least a "
+            f"slot of {slot_s:g} s: at most {most}"
             if channel.block_duration_s >= slot_s
-            else f"block_duration_s = {channel.block_duration_s:g} is shorter than a slot ({slot_s:g} s)",
+            else f"block_duration_s = {channel.block_duration_s:g} is less than a slot, {slot_s:g} s",
         )
     elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
         doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S
@@ -155,8 +155,8 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(
                 "channel.samples_per_block",
                 show(channel.samples_per_block),
-                f"{channel.look_ahead_blocks + 1} blocks of {cells} cells x {ues} UEs x {count} PRBs "
-                f"take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
+                f"{channel.look_ahead_blocks + 1} blocks of {cells} cells x {ues} UEs x {count} "
+                f"PRBs take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
                 "use shorter blocks (channel.block_duration_s) or fewer samples, UEs or cells",
             )
 
@@ -218,7 +218,7 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(
             "ues.count",
             show(count),
-            f"{flows} flows need a UDP port each and there are {MAX_FLOWS}: fewer UEs or traffic tables",
+            f"{flows} flows need a UDP port each, at most {MAX_FLOWS}: fewer UEs or traffic tables",
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is wrong with a scenario: one problem a line, with the key, the value, and what is allowed."""
+"""What is wrong with a scenario: one problem a line with key, value and what is allowed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def show(value: object, limit: int = 60) -> str:
     """Return a value as it would stand in a TOML file, on one line, shortened to `limit`."""
     from cosim.scenario.toml_text import toml_value
 
-    # A huge value is cut before it is formatted: an error message must not cost more than the error.
+    # A huge value is cut before it is formatted: the message must not cost more than the error.
     if isinstance(value, str):
         value = value[: limit + 1]
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**50:

@@ -15,7 +15,7 @@ SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema (2020-12) of scenario files; `unit` and `source` annotate each field."""
+    """Return the JSON schema (2020-12) of scenario files; fields carry `unit` and `source`."""
     return {"$schema": SCHEMA_URI, "title": "SemCoSim scenario"} | Scenario.model_json_schema()
 
 

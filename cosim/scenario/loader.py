@@ -61,7 +61,8 @@ def find_scenario(path_or_name: str | os.PathLike[str]) -> Path:
             Problem(
                 "",
                 "",
-                f"no such file, and no shipped scenario of this name ({', '.join(shipped) or 'none found'})",
+                "no such file, and no shipped scenario of this name "
+                f"({', '.join(shipped) or 'none found'})",
                 f"did you mean {near}?" if near else None,
             )
         ],
@@ -73,7 +74,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds.
 
     Raises:
-        ScenarioError: it is not a regular text file of at most 1 MB, or not TOML (with line and column).
+        ScenarioError: not a regular text file of at most 1 MB, or not TOML (with line and column).
     """
 
     def refuse(what: str, hint: str | None = None) -> ScenarioError:

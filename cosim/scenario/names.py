@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The names that a scenario may use for what the `models` room provides.
 
-They are listed here, not asked for, so that reading a scenario imports no model code; a test compares
-the lists with the registries of `models`.
+They are listed here, not asked for, so that reading a scenario imports no model code; a test
+compares the lists with the registries of `models`.
 """
 
 TASKS = ("sentiment", "topic")

@@ -79,8 +79,8 @@ class ChannelSection(Section):
     )
     samples_per_block: int = quantity(
         20,
-        "channel samples in a block; a sample holds until the next, so it must be short against the "
-        "coherence time",
+        "channel samples in a block; a sample holds until the next, so it must be short against "
+        "the coherence time",
         ge=1,
         le=100_000,
     )

@@ -28,7 +28,7 @@ class RunSection(Section):
     )
     drain_s: float | None = quantity(
         None,
-        "simulated time after duration_s for what is still under way; by default the longest deadline",
+        "simulated time after duration_s for what is under way; by default the longest deadline",
         unit="s",
         ge=0.0,
         le=3600.0,

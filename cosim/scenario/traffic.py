@@ -78,8 +78,8 @@ class SemanticTraffic(Section):
     )
     deadline_s: float = quantity(
         0.1,
-        "time from the sample's arrival at the device to the decision; units that come too late for "
-        "it are not used",
+        "time from the sample's arrival at the device to the decision; units that come too late "
+        "for it are not used",
         unit="s",
         gt=0.0,
         le=3600.0,

@@ -7,7 +7,7 @@ Simulated time only in the tables, so one seed gives the same bytes; wall-clock 
 
 from cosim.traces.files import TraceError
 from cosim.traces.folder import create_run_folder
-from cosim.traces.manifest import Manifest
+from cosim.traces.manifest import Manifest, Status
 from cosim.traces.reader import read_trace, table_path, trace_hashes
 from cosim.traces.records import (
     columns_from_records,
@@ -23,6 +23,7 @@ __all__ = [
     "TABLES",
     "Column",
     "Manifest",
+    "Status",
     "TableSpec",
     "TraceError",
     "TraceSet",

@@ -11,7 +11,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class TraceError(RuntimeError):
-    """A trace, manifest or run folder cannot be written or read; the message says why and what to do."""
+    """A trace, manifest or run folder cannot be written or read: why, and what to do."""
 
 
 def write_bytes(descriptor: int, data: bytes) -> None:

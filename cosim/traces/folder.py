@@ -14,8 +14,8 @@ def create_run_folder(
     """Make and return the folder of a run.
 
     Args:
-        scenario: gives the name `<name>-<seed>-<first 8 digits of its hash>`, with `-2`, `-3`, … when
-            that exists.
+        scenario: gives the name `<name>-<seed>-<first 8 digits of its hash>`, with `-2`, `-3`, …
+            when that exists.
         out: this very folder instead; it must be empty or absent.
         root: where named folders are made.
 

@@ -59,9 +59,10 @@ def read_trace(
     try:
         data = pyarrow.dataset.dataset(files, schema=spec.schema, format="parquet")
         rows = data.to_table(columns=list(columns) if columns else None, filter=filter)
-        return rows.unify_dictionaries().to_pandas()
+        frame: pd.DataFrame = rows.unify_dictionaries().to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise TraceError(f"cannot read {path}: {error}") from error
+    return frame
 
 
 def trace_hashes(run_dir: Path | str) -> dict[str, str]:

@@ -7,6 +7,7 @@ were appended; so one seed gives the same bytes however the two processes took t
 
 import contextlib
 import io
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +27,9 @@ MAX_PART_ROWS = 500_000
 class TraceSet:
     """The trace tables of one run.
 
-    A part covers `flush_interval_s` of simulated time. It is written under a temporary name and then
-    renamed, so a table can be read at any moment, and after a kill, with `pandas.read_parquet`.
+    A part covers `flush_interval_s` of simulated time. It is written under a temporary name and
+    then renamed, so a table can be read at any moment, and after a kill, with
+    `pandas.read_parquet`.
 
     Args:
         run_dir: the run's folder, which exists.
@@ -165,8 +167,8 @@ class _TableWriter:
             )
         if self.spec.ordered and times.min() < self._complete_s:
             raise TraceError(
-                f"{self.spec.name}: a row of {times.min():.9g} s came after simulated time had been "
-                f"declared complete up to {self._complete_s:.9g} s"
+                f"{self.spec.name}: a row of {times.min():.9g} s came after simulated time had "
+                f"been declared complete up to {self._complete_s:.9g} s"
             )
         if not self.opened:
             self.open()
@@ -174,7 +176,7 @@ class _TableWriter:
         periods = np.floor(running / self._interval_s).astype(np.int64)
         starts = np.flatnonzero(np.diff(periods, prepend=self._period))
         edges = [0, *(int(s) for s in starts if s > 0), rows.num_rows]
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in itertools.pairwise(edges):
             if periods[first] > self._period:
                 self.flush()
                 self._period = int(periods[first])
@@ -268,13 +270,13 @@ class _TableWriter:
             wrong = set(array.unique().to_pylist()) - set(column.categories)
             if wrong:
                 raise TraceError(
-                    f"{where}: {sorted(map(str, wrong))[0]!r} is none of {', '.join(column.categories)}"
+                    f"{where}: {min(map(str, wrong))!r} is none of {', '.join(column.categories)}"
                 )
         return array
 
 
 def _encoded(table: pa.Table, spec: TableSpec) -> pa.Table:
-    """Return the rows in the table's schema, with names dictionary-encoded in order of appearance."""
+    """Return the rows in the table's schema, names dictionary-encoded by appearance."""
     arrays = []
     for column, values in zip(spec.columns, table.columns, strict=True):
         if pa.types.is_string(column.type):

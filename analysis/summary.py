@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""The table at the end of a run, as `summary.json`, `summary.txt` and for the terminal."""
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import kpi, metrics
+from cosim.traces import Manifest, TraceError, read_trace
+from cosim.traces.files import write_atomically
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TEXT_WIDTH = 118
+
+
+def fact(manifest: Manifest, name: str) -> Any:
+    """Return an entry that the engine wrote into the manifest, None if there is none."""
+    data = manifest.data
+    facts = data.get("facts")
+    return data.get(name, facts.get(name) if isinstance(facts, dict) else None)
+
+
+def summarise_run(run_dir: Path | str) -> dict[str, Any]:
+    """Return a run's KPIs as plain JSON types.
+
+    Works for runs that are finished, under way or killed: over what their traces hold.
+
+    Returns:
+        `run` (name, seed, status, reason, simulated_s), `answers` (one a task, codec and rung),
+        `links` (one a UE), `losses` (packets by reason), `fairness` (Jain's indices).
+
+    Raises:
+        TraceError: not a run's folder, or a trace cannot be read.
+    """
+    manifest = Manifest.read(run_dir)
+    duration_s = kpi.simulated_s(run_dir, manifest)
+    messages = read_trace(run_dir, "messages")
+    packets = read_trace(run_dir, "packets", ["t_s", "ue", "direction", "event", "bytes", "reason"])
+    kpis = read_trace(run_dir, "kpis")
+    try:
+        slots = read_trace(
+            run_dir,
+            "slots",
+            ["ue", "direction", "mcs", "redundancy_version", "sinr_eff_db", "ack"],
+        )
+    except TraceError:
+        slots = None
+    answers = kpi.answers(messages, duration_s)
+    offline = fact(manifest, "offline") or {}
+    for row in answers:
+        known = offline.get(f"{row['task']}/{row['codec']}/{row['rung']}", {})
+        row["prior_accuracy"] = known.get("prior_accuracy")
+        if row["offline_accuracy"] is None:
+            row["offline_accuracy"] = known.get("accuracy")
+    links = kpi.links(
+        packets, slots if slots is not None and len(slots) else None, kpis, duration_s
+    )
+    return {
+        "run": {
+            "name": manifest.data.get("name"),
+            "seed": manifest.data.get("seed"),
+            "status": manifest.data["status"],
+            "reason": manifest.data.get("reason"),
+            "scenario_hash": manifest.data.get("scenario_hash"),
+            "simulated_s": duration_s,
+        },
+        "answers": answers,
+        "links": links,
+        "losses": kpi.losses(packets),
+        "fairness": {
+            "accuracy": metrics.jain_index(kpi.user_accuracy(messages).to_list()),
+            "throughput_dl": metrics.jain_index([r["throughput_dl_bps"] or 0.0 for r in links]),
+            "throughput_ul": metrics.jain_index([r["throughput_ul_bps"] or 0.0 for r in links]),
+        },
+    }
+
+
+def write_summary(run_dir: Path | str, summary: dict[str, Any]) -> None:
+    """Write `summary.json` and `summary.txt` into the run's folder.
+
+    Raises:
+        TraceError: the folder cannot be written to.
+    """
+    folder = Path(run_dir)
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / "summary.json", text.encode() + b"\n")
+    write_atomically(folder / "summary.txt", summary_text(summary).encode())
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """Return the tables as plain text, `TEXT_WIDTH` columns wide."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=TEXT_WIDTH, color_system=None, force_terminal=False)
+    console.print(*render(summary), sep="\n")
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _number(value: float | None, digits: int = 0, scale: float = 1.0) -> str:
+    return "-" if value is None else f"{value * scale:.{digits}f}"
+
+
+def render(summary: dict[str, Any]) -> "list[str | Table]":
+    """Return the summary as what rich can print: a headline and three tables."""
+    run = summary["run"]
+    head = (
+        f"{run['name']}, seed {run['seed']}: {run['status']}, {run['simulated_s']:.1f} s simulated"
+    )
+    if run["reason"]:
+        head += f" ({run['reason']})"
+    foot = "Packets lost: " + (
+        ", ".join(f"{count} {reason}" for reason, count in summary["losses"].items()) or "none"
+    )
+    return [head, _accuracy(summary), _cost(summary), _links(summary), foot]
+
+
+def _table(title: str, *columns: str, names: int) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(
+            column, justify="left" if index < names else "right", no_wrap=index >= names
+        )
+    return table
+
+
+def _accuracy(summary: dict[str, Any]) -> "Table":
+    table = _table(
+        "Answers",
+        "task", "codec", "rung", "messages", "complete", "partial", "nothing", "on time",
+        "prior", "offline", "network", "95 % interval",
+        names=3,
+    )  # fmt: skip
+    for row in summary["answers"]:
+        low, high = row["accuracy_low"], row["accuracy_high"]
+        table.add_row(
+            row["task"],
+            row["codec"],
+            row["rung"],
+            str(row["messages"]),
+            str(row["complete"]),
+            str(row["partial"]),
+            str(row["nothing"]),
+            str(row["on_time"]),
+            _number(row["prior_accuracy"], 3),
+            _number(row["offline_accuracy"], 3),
+            _number(row["accuracy"], 3),
+            "-" if low is None else f"{low:.3f} to {high:.3f}",
+        )
+    return table
+
+
+def _cost(summary: dict[str, Any]) -> "Table":
+    table = _table(
+        "Cost and delay",
+        "task", "codec", "rung", "bytes", "air bytes", "air bytes / correct", "units in time",
+        "correct/s", "p50 ms", "p95 ms", "p99 ms",
+        names=3,
+    )  # fmt: skip
+    for row in summary["answers"]:
+        table.add_row(
+            row["task"],
+            row["codec"],
+            row["rung"],
+            _number(row["bytes_per_message"], 1),
+            _number(row["air_bytes_per_message"], 1),
+            _number(row["air_bytes_per_correct"], 1),
+            _number(row["token_success_rate"], 3),
+            _number(row["goodput_hz"], 2),
+            _number(row["delay_ms_p50"], 1),
+            _number(row["delay_ms_p95"], 1),
+            _number(row["delay_ms_p99"], 1),
+        )
+    return table
+
+
+def _links(summary: dict[str, Any]) -> "Table":
+    table = _table(
+        "Links",
+        "UE", "DL Mbit/s", "UL Mbit/s", "DL BLER", "UL BLER", "DL MCS", "UL MCS", "DL SINR dB",
+        "UL SINR dB",
+        names=0,
+    )  # fmt: skip
+    for row in summary["links"]:
+        table.add_row(
+            str(row["ue"]),
+            _number(row["throughput_dl_bps"], 3, 1e-6),
+            _number(row["throughput_ul_bps"], 3, 1e-6),
+            _number(row["bler_dl"], 3),
+            _number(row["bler_ul"], 3),
+            _number(row["mcs_mean_dl"], 1),
+            _number(row["mcs_mean_ul"], 1),
+            _number(row["sinr_db_dl"], 1),
+            _number(row["sinr_db_ul"], 1),
+        )
+    return table
