@@ -13,7 +13,7 @@ from cosim.traces.files import write_atomically
 if TYPE_CHECKING:
     from rich.table import Table
 
-TEXT_WIDTH = 118
+TEXT_WIDTH = 108
 
 
 def fact(manifest: Manifest, name: str) -> Any:
@@ -118,31 +118,34 @@ def render(summary: dict[str, Any]) -> "list[str | Table]":
     return [head, _accuracy(summary), _cost(summary), _links(summary), foot]
 
 
-def _table(title: str, *columns: str, names: int) -> "Table":
+def _table(title: str, *columns: str) -> "Table":
+    """Return a table whose first column holds names and may wrap, the others numbers."""
     from rich import box
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(
-            column, justify="left" if index < names else "right", no_wrap=index >= names
-        )
+    first, *others = columns
+    table.add_column(first, min_width=min(len(first), 14), overflow="fold")
+    for column in others:
+        table.add_column(column, justify="right", min_width=len(column), no_wrap=True)
     return table
+
+
+def _name(row: dict[str, Any]) -> str:
+    rung = "" if row["rung"] == "default" else f" {row['rung']}"
+    return f"{row['task']} {row['codec']}{rung}"
 
 
 def _accuracy(summary: dict[str, Any]) -> "Table":
     table = _table(
-        "Answers",
-        "task", "codec", "rung", "messages", "complete", "partial", "nothing", "on time",
-        "prior", "offline", "network", "95 % interval",
-        names=3,
+        "Messages and the share of right answers",
+        "task and codec", "sent", "whole", "partly", "lost", "on time", "prior", "offline",
+        "network", "95 % interval",
     )  # fmt: skip
     for row in summary["answers"]:
         low, high = row["accuracy_low"], row["accuracy_high"]
         table.add_row(
-            row["task"],
-            row["codec"],
-            row["rung"],
+            _name(row),
             str(row["messages"]),
             str(row["complete"]),
             str(row["partial"]),
@@ -158,16 +161,13 @@ def _accuracy(summary: dict[str, Any]) -> "Table":
 
 def _cost(summary: dict[str, Any]) -> "Table":
     table = _table(
-        "Cost and delay",
-        "task", "codec", "rung", "bytes", "air bytes", "air bytes / correct", "units in time",
-        "correct/s", "p50 ms", "p95 ms", "p99 ms",
-        names=3,
+        "Bytes and delay of a message; on air and for each right answer",
+        "task and codec", "bytes", "air", "air/right", "units", "right/s", "p50 ms", "p95 ms",
+        "p99 ms",
     )  # fmt: skip
     for row in summary["answers"]:
         table.add_row(
-            row["task"],
-            row["codec"],
-            row["rung"],
+            _name(row),
             _number(row["bytes_per_message"], 1),
             _number(row["air_bytes_per_message"], 1),
             _number(row["air_bytes_per_correct"], 1),
@@ -185,7 +185,6 @@ def _links(summary: dict[str, Any]) -> "Table":
         "Links",
         "UE", "DL Mbit/s", "UL Mbit/s", "DL BLER", "UL BLER", "DL MCS", "UL MCS", "DL SINR dB",
         "UL SINR dB",
-        names=0,
     )  # fmt: skip
     for row in summary["links"]:
         table.add_row(

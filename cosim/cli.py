@@ -167,9 +167,11 @@ def _summarise(folder: Path, *, figure: bool) -> dict[str, Any]:
 def _show_summary(summary: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from analysis.summary import render
+    from analysis.summary import TEXT_WIDTH, render
 
-    Console().print(*render(summary), sep="\n")
+    # A pipe or a file has no width of its own, and the usual 80 columns would cut the tables.
+    console = Console(width=None if sys.stdout.isatty() else TEXT_WIDTH)
+    console.print(*render(summary), sep="\n")
 
 
 @app.command()
@@ -323,7 +325,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = app(args=arguments, prog_name="cosim", standalone_mode=False)
         sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if code == EXIT_INTERRUPTED:  # typer turns Ctrl-C into this code without a word
+            print("cosim: interrupted", file=sys.stderr)
+        return code
     except BrokenPipeError:
         # The reader of a pipe has seen enough; Python must not complain about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -131,7 +131,7 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
             f"a sample (block_duration_s / samples_per_block = {interval_s:g} s) lasts at least a "
             f"slot of {slot_s:g} s: at most {most}"
             if channel.block_duration_s >= slot_s
-            else f"block_duration_s = {channel.block_duration_s:g} is less than a slot, {slot_s:g} s",
+            else f"block_duration_s = {channel.block_duration_s:g} is less than a slot",
         )
     elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
         doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S

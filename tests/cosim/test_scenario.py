@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: E501 (the table of problems has one case a line)
+"""Scenarios: defaults, derived values, overrides, clear problems, export."""
+
+import json
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from pydantic import ValidationError
+
+from cosim.scenario import (
+    CbrTraffic,
+    Scenario,
+    ScenarioError,
+    SemanticTraffic,
+    find_scenario,
+    json_schema,
+    load_scenario,
+    shipped_scenarios,
+)
+from cosim.scenario.loader import parse_override, validate
+from cosim.scenario.toml_text import toml_value
+
+MINIMAL = {"name": "m", "traffic": [{"kind": "semantic", "task": "sentiment"}]}
+
+
+def problems(raw: dict) -> list[str]:
+    with pytest.raises(ScenarioError) as caught:
+        validate(raw)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def minimal(**changes) -> dict:
+    return json.loads(json.dumps(MINIMAL)) | changes
+
+
+def traffic(**changes) -> dict:
+    return minimal(traffic=[{"kind": "semantic", "task": "sentiment"} | changes])
+
+
+def test_shipped_scenarios_are_valid_and_named_like_their_files():
+    shipped = shipped_scenarios()
+    assert {"demo", "hello", "cell-edge"} <= set(shipped)
+    for name, path in shipped.items():
+        scenario = load_scenario(name)
+        assert scenario.name == name and scenario.description
+        assert scenario == load_scenario(path)
+
+
+def test_demo_has_what_the_issue_asks_for():
+    demo = load_scenario("demo")
+    semantic = demo.semantic_traffic
+    pairs = {(t.task, t.codec) for t in semantic}
+    assert pairs == {(t, c) for t in ("sentiment", "topic") for c in ("llm-token", "raw-text")}
+    assert {t.direction for t in demo.traffic if isinstance(t, CbrTraffic)} == {"dl", "ul"}
+    assert demo.ues.count == 8 and len(demo.cells) == 1 and demo.prb_count == 51
+    expected = sum(t.rate_hz for t in semantic) * demo.ues.count * demo.run.duration_s
+    assert 400 <= expected <= 600
+    assert all(0.1 <= t.deadline_s <= 0.2 for t in semantic)
+
+
+def test_defaults_follow_from_other_fields():
+    scenario = validate(minimal())
+    assert scenario.cells[0].position_m == (0.0, 0.0, 10.0)
+    assert scenario.drain_s == scenario.traffic[0].deadline_s == 0.1
+    assert scenario.end_s == scenario.run.duration_s + 0.1
+    # TS 23.501 table 5.7.4-1: 5QI 80 has priority level 68, 5QI 9 has 90, 5QI 1 has 20.
+    assert scenario.traffic[0].priority == 68
+    assert validate(traffic(fiveqi=1)).traffic[0].priority == 20
+    assert validate(traffic(fiveqi=1, priority=5)).traffic[0].priority == 5
+    # TR 38.901 table 7.2-3: 35 m in a rural macro cell.
+    assert validate(minimal(channel={"model": "rma"})).cells[0].position_m[2] == 35.0
+    assert validate(minimal(gnb={"height_m": 7})).cells[0].position_m[2] == 7.0
+    assert validate(minimal(run={"drain_s": 2})).drain_s == 2.0
+
+
+def test_scenarios_are_frozen():
+    scenario = load_scenario("hello")
+    with pytest.raises(ValidationError):
+        scenario.run.seed = 3  # type: ignore[misc]
+
+
+def test_resolved_toml_says_everything_and_reads_back():
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
+        text = scenario.resolved_toml()
+        again = validate(tomllib.loads(text))
+        assert again.resolved() == scenario.resolved()
+        assert again.content_hash() == scenario.content_hash()
+        for words in ("# [Hz] ", "# [dBm] ", "TS 38.214 table 5.1.3.1-1", "mtu_bytes = 1500"):
+            assert words in text
+
+
+def test_hash_is_of_what_can_change_a_result():
+    base = validate(minimal()).content_hash()
+    assert validate(minimal(name="other", description="x")).content_hash() == base
+    # a default written out changes nothing, an integer for a real number neither
+    assert validate(minimal(run={"duration_s": 10, "drain_s": 0.1})).content_hash() == base
+    assert validate(minimal(run={"seed": 2})).content_hash() != base
+    assert validate(traffic(rate_hz=1.5)).content_hash() != base
+
+
+def test_every_field_has_a_description_and_quantities_have_units():
+    suffixes = {"_s": "s", "_hz": ("Hz", "1/s"), "_dbm": "dBm", "_db": "dB", "_m": "m",
+                "_bytes": "bytes", "_bps": "bit/s", "_slots": "slots", "_mhz": "MHz",
+                "_m_s": "m/s", "_bytes_s": "byte/s", "_j": "J"}  # fmt: skip
+    schema = json_schema()
+    for section in [schema, *schema["$defs"].values()]:
+        for key, field in section["properties"].items():
+            assert field.get("description"), key
+            fitting = [s for s in suffixes if key.endswith(s)]
+            if fitting and not key.endswith("_rows"):
+                unit = suffixes[max(fitting, key=len)]
+                assert field["unit"] in (unit if isinstance(unit, tuple) else (unit,)), key
+
+
+def test_schema_accepts_shipped_scenarios_and_knows_every_key():
+    """A check by hand: every key of the files is in the schema, every value has its type and range."""
+    schema = json_schema()
+    for path in shipped_scenarios().values():
+        check_schema(tomllib.loads(path.read_text()), schema, schema, path.stem)
+    with pytest.raises(AssertionError, match="duration"):
+        check_schema(minimal(run={"duration": 1}), schema, schema, "m")
+    with pytest.raises(AssertionError, match="duration_s"):
+        check_schema(minimal(run={"duration_s": 0}), schema, schema, "m")
+
+
+def check_schema(value, schema, root, where):
+    """Validate by the keywords that pydantic writes; an unknown keyword fails, so none is ignored."""
+    known = {"$schema", "$defs", "$ref", "title", "description", "unit", "source", "default", "type",
+             "properties", "required", "additionalProperties", "items", "anyOf", "oneOf", "const",
+             "discriminator", "enum", "minimum", "maximum", "exclusiveMinimum", "minLength",
+             "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "prefixItems"}  # fmt: skip
+    assert set(schema) <= known, set(schema) - known
+    if "$ref" in schema:
+        check_schema(value, root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root, where)
+    if "oneOf" in schema:
+        ref = schema["discriminator"]["mapping"][value["kind"]]
+        check_schema(value, root["$defs"][ref.rsplit("/", 1)[1]], root, where)
+    if "anyOf" in schema:
+        fits = 0
+        for option in schema["anyOf"]:
+            try:
+                check_schema(value, option, root, where)
+                fits += 1
+            except AssertionError:
+                pass
+        assert fits, where
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int,
+             "number": (int, float), "null": type(None)}  # fmt: skip
+    if "type" in schema:
+        assert isinstance(value, kinds[schema["type"]]), where
+        assert schema["type"] == "boolean" or not isinstance(value, bool), where
+    if "const" in schema:
+        assert value == schema["const"], where
+    if "enum" in schema:
+        assert value in schema["enum"], where
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= set(value), where
+        for key, item in value.items():
+            inner = schema.get("properties", {}).get(key, schema.get("additionalProperties", True))
+            if schema.get("properties") is not None:
+                assert inner is not False, f"{where}.{key}"
+            if isinstance(inner, dict):
+                check_schema(item, inner, root, f"{where}.{key}")
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(schema.get("items"), dict):
+                check_schema(item, schema["items"], root, where)
+    if isinstance(value, int | float):
+        assert value >= schema.get("minimum", value), where
+        assert value <= schema.get("maximum", value), where
+        assert "exclusiveMinimum" not in schema or value > schema["exclusiveMinimum"], where
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        # typos and units
+        (minimal(runn={}), "runn = {}: unknown key; did you mean run?"),
+        (minimal(ues={"cout": 3}), "ues.cout = 3: unknown key; did you mean count?"),
+        (minimal(bandwidth_mhz=20), "bandwidth_mhz = 20: unknown key; did you mean carrier.bandwidth_mhz?"),
+        (traffic(deadline_ms=100), "traffic.0.deadline_ms = 100: unknown key; units are in the names: did you mean deadline_s = 0.1?"),
+        (minimal(run={"duration": 3}), "run.duration = 3: unknown key; units are in the names: did you mean duration_s?"),
+        (minimal(carrier={"bandwidth_hz": 20e6}), "did you mean bandwidth_mhz = 20?"),
+        (minimal(carrier={"frequency_ghz": 3.5}), "did you mean frequency_hz = 3.5e+09?"),
+        (minimal(ues={"speed_km_h": 36}), "did you mean speed_m_s = 10?"),
+        (minimal(backhaul={"data_rate_gbps": 10}), "did you mean data_rate_bps = 1e+10?"),
+        (traffic(deadline_s="100ms"), 'traffic.0.deadline_s = "100ms": a number (s), more than 0 and at most 3600; the unit is in the name: did you mean deadline_s = 0.1?'),
+        (minimal(carrier={"frequency_hz": "3.5 GHz"}), "did you mean frequency_hz = 3.5e+09?"),
+        (minimal(ues={"count": "8"}), 'ues.count = "8": a whole number, at least 1 and at most 65519; write the number without quotes'),
+        # types and ranges
+        (minimal(run={"duration_s": -1.0}), "run.duration_s = -1.0: a number (s), more than 0 and at most 86400"),
+        (minimal(run={"duration_s": float("nan")}), "run.duration_s = nan: a number"),
+        (minimal(run={"duration_s": float("inf")}), "run.duration_s = inf: a number"),
+        (minimal(run={"duration_s": True}), "run.duration_s = true: a number"),
+        (minimal(run={"seed": 1.5}), "run.seed = 1.5: a whole number"),
+        (minimal(channel={"shadowing": 1}), "channel.shadowing = 1: true or false"),
+        (minimal(channel={"model": "umx"}), 'channel.model = "umx": one of "umi", "uma", "rma", "constant"; did you mean "umi"?'),
+        (minimal(mac={"mcs_table": 2}), "mac.mcs_table = 2: only 1"),
+        (minimal(name="a b"), 'name = "a b": 1 to 64 letters'),
+        (minimal(run=3), "run = 3: a table"),
+        ({"name": "m"}, "traffic: is required"),
+        ({"traffic": MINIMAL["traffic"]}, "name: is required"),
+        (minimal(traffic=[]), "traffic = []: a list of tables"),
+        (minimal(traffic={"kind": "cbr"}), "write [[traffic]], not [traffic]"),
+        (minimal(traffic=[{}]), 'traffic.0.kind: is required: one of "semantic", "cbr"'),
+        (minimal(traffic=[{"kind": "semantics"}]), 'traffic.0.kind = "semantics": one of "semantic", "cbr"; did you mean "semantic"?'),
+        (minimal(traffic=[{"kind": "cbr"}]), "traffic.0.rate_bps: is required: a number (bit/s)"),
+        (minimal(cells=[{"position_m": [0, 0]}]), "cells.0.position_m"),
+        (minimal(ues={"count": 70000}), "ues.count = 70000: a whole number, at least 1 and at most 65519"),
+        (minimal(profiles={"phone": {"peak_flop": 1}}), "profiles.phone.peak_flop = 1: unknown key; did you mean peak_flops?"),
+        # between fields
+        (minimal(carrier={"bandwidth_mhz": 22}), "carrier.bandwidth_mhz = 22: numerology 1 in FR1 has 5, 10, 15, 20"),
+        (minimal(carrier={"frequency_hz": 10e9}), "carrier.frequency_hz = 10000000000.0: 410e6 to 7125e6 (FR1)"),
+        (minimal(carrier={"numerology": 4}), "carrier.numerology = 4: FR1 has 0, 1, 2"),
+        (minimal(carrier={"tdd_pattern": "DDDSX"}), 'carrier.tdd_pattern = "DDDSX": letters D, S and U'),
+        (minimal(carrier={"tdd_pattern": "dddsu"}), 'did you mean "DDDSU"?'),
+        (minimal(carrier={"tdd_pattern": "DDDDS"}), "at least one U slot (traffic.0 is uplink)"),
+        (minimal(carrier={"tdd_pattern": "UUUUU"}), "at least one D slot"),
+        (minimal(carrier={"tdd_pattern": "DSU"}), "the pattern lasts 0.5, 0.625, 1, 1.25, 2, 2.5, 3, 4, 5, 10 ms, not 1.5"),
+        (traffic(deadline_s=0.0004), "traffic.0.deadline_s = 0.0004: at least a slot, 0.0005 s"),
+        (traffic(ues=[0, 8]), "traffic.0.ues = [0, 8]: UE 8 does not exist: ues.count = 8 gives 0 to 7"),
+        (traffic(ues=[1, 1]), '"all" or a list of distinct UE numbers'),
+        (traffic(task="sentimant"), 'traffic.0.task = "sentimant": known: sentiment, topic; did you mean "sentiment"?'),
+        (traffic(codec="llm_token"), 'did you mean "llm-token"?'),
+        (traffic(rung="nope"), 'traffic.0.rung = "nope": known: '),
+        (minimal(ues={"profile": "fone"}), 'ues.profile = "fone": known: '),
+        (minimal(profiles={"phones": {}}), "profiles.phones: known profiles: "),
+        (minimal(run={"drain_s": 0.01}), "run.drain_s = 0.01: at least traffic.0.deadline_s = 0.1"),
+        (traffic(max_packet_bytes=1473), "traffic.0.max_packet_bytes = 1473: at most 1472: backhaul.mtu_bytes = 1500 less 28"),
+        (minimal(traffic=[{"kind": "cbr", "direction": "dl", "rate_bps": 1, "start_s": 5, "stop_s": 5}]), "traffic.0.stop_s = 5.0: after traffic.0.start_s = 5"),
+        (minimal(traffic=[{"kind": "cbr", "direction": "dl", "rate_bps": 1, "start_s": 11}]), "before the end of the run, run.duration_s = 10"),
+        (minimal(ues={"min_distance_m": 300}), "ues.max_distance_m = 200.0: more than ues.min_distance_m = 300"),
+        (minimal(ues={"placement": "list"}), "ues.positions_m: is needed"),
+        (minimal(ues={"placement": "list", "positions_m": [[0, 1, 2]]}), "ues.positions_m = 1 positions: as many as ues.count = 8"),
+        (minimal(ues={"positions_m": [[0, 1, 2]]}), 'only with ues.placement = "list"'),
+        (minimal(channel={"samples_per_block": 201}), "channel.samples_per_block = 201: a sample (block_duration_s / samples_per_block = 0.000497512 s) lasts at least a slot of 0.0005 s: at most 200"),
+        # 30 m/s at 3.5 GHz: Doppler 350.2 Hz, half a period 1.4276 ms, 0.1 s / 1.4276 ms = 70.05
+        (minimal(ues={"speed_m_s": 30}), "at ues.speed_m_s = 30): at least 71"),
+        # 3 blocks x 60000 UEs x 51 PRBs x 100 samples x 4 bytes = 3672e6 bytes = 3501.9 MiB
+        (minimal(ues={"count": 60000}, channel={"samples_per_block": 100}), "3 blocks of 1 cells x 60000 UEs x 51 PRBs take 3502 MiB, at most 1024"),
+        (minimal(mac={"ul_alpha": 0.75}), "mac.ul_alpha = 0.75: 0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1"),
+        (minimal(ues={"count": 65519}, channel={"samples_per_block": 1, "block_duration_s": 0.01}), "65519 flows need a UDP port each"),
+    ],
+)  # fmt: skip
+def test_problems_name_key_value_and_remedy(raw, words):
+    found = problems(raw)
+    assert any(words in line for line in found), found
+    assert all("\n" not in line and len(line) < 400 for line in found)
+
+
+def test_all_problems_are_told_at_once():
+    raw = minimal(ues={"count": 0, "heigth_m": 1}, run={"duration_s": "x"})
+    assert len(problems(raw)) == 3
+    with pytest.raises(ScenarioError) as caught:
+        validate(raw, source="a.toml")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "a.toml: 3 problems" and len(lines) == 4
+
+
+def test_constant_channel_needs_no_fast_sampling():
+    raw = minimal(
+        ues={"speed_m_s": 100},
+        channel={"model": "constant", "gain_db": -90, "samples_per_block": 1},
+    )
+    assert validate(raw).channel.gain_db == -90
+
+
+def test_fdd_ignores_the_pattern():
+    assert validate(minimal(carrier={"duplex": "fdd", "tdd_pattern": "D"}))
+
+
+def test_carrier_grid_is_the_standards():
+    # TS 38.101-1 table 5.3.2-1: 20 MHz has 106, 51 and 24 PRBs at 15, 30 and 60 kHz.
+    for numerology, prbs in ((0, 106), (1, 51), (2, 24)):
+        raw = minimal(
+            carrier={"bandwidth_mhz": 20, "numerology": numerology, "duplex": "fdd"},
+            channel={"samples_per_block": 20},
+        )
+        assert validate(raw).prb_count == prbs
+
+
+def test_overrides_are_toml_values_at_dotted_paths():
+    scenario = load_scenario(
+        "demo",
+        ["traffic.0.rate_hz=3", "channel.model=uma", "traffic.1.ues=[0, 2]", "channel.los=\"never\"",
+         "traces.csv=true", "profiles.phone.overhead_s=0.001", "run.duration_s = 2.5"],
+        seed=99,
+    )  # fmt: skip
+    first, second = scenario.traffic[:2]
+    assert isinstance(first, SemanticTraffic) and first.rate_hz == 3.0
+    assert second.ues == (0, 2) and scenario.channel.model == "uma"
+    assert scenario.channel.los == "never" and scenario.traces.csv
+    assert scenario.profiles["phone"].overhead_s == 0.001
+    assert scenario.run.duration_s == 2.5 and scenario.run.seed == 99
+    # the last one counts
+    assert load_scenario("demo", ["run.seed=3", "run.seed=4"]).run.seed == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("run.duration_s", "is not key=value"),
+        ("=3", "is not key=value"),
+        ("run..x=3", "is not key=value"),
+        ("run.seed=", "no TOML value"),
+        ("run.seed=1 2", "no TOML value"),
+        ("run.seed=1\nname=2", "more than one line"),
+        ("traffic.9.rate_hz=1", "traffic.9: is no entry of traffic: 0 to 5"),
+        ("traffic.x.rate_hz=1", "is no entry of traffic"),
+        ("name.x=1", 'name = "demo": is a value'),
+        ("run.sed=1", "did you mean seed?"),
+        ("run.seed=" + "[" * 5000, "no TOML value"),
+    ],
+)
+def test_wrong_overrides_are_refused(override, words):
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("demo", [override])
+    assert words in str(caught.value)
+
+
+def test_override_values_keep_their_types():
+    assert parse_override("a.b=1") == (["a", "b"], 1)
+    assert parse_override("a=1.0") == (["a"], 1.0)
+    assert parse_override("a=word-2") == (["a"], "word-2")
+    assert parse_override('a="x=y"') == (["a"], "x=y")
+    assert parse_override("a=true") == (["a"], True)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"name = 'x'\n[run\n", "is not valid TOML"),
+        (b"name = 'x'\nname = 'y'\n", "is not valid TOML"),
+        (b"\x7fELF\0\0", "is a binary file"),
+        (b"name = '\xff'", "is not UTF-8 text (byte 8)"),
+        (b"", "name: is required"),
+        (b"#" * 1_000_001, "has 1000001 bytes, a scenario at most 1000000"),
+        (b"a = " + b"[" * 100_000, ""),
+        (b"a = " + b"9" * 10_000, ""),
+        (b"a = 1e999\n", ""),
+        (b"[traffic]\nkind = 1979-05-27\n", "[[traffic]]"),
+    ],
+)
+def test_files_that_are_no_scenario(tmp_path, data, words):
+    path = tmp_path / "s.toml"
+    path.write_bytes(data)
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    assert words in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_places_that_are_no_file(tmp_path):
+    (tmp_path / "a.toml").write_text("")
+    for place, words in (
+        (tmp_path, "is a folder, not a scenario file; it holds a.toml"),
+        ("/dev/zero", "is not a regular file"),
+        ("dmo", "did you mean demo?"),
+        ("no/such/file.toml", "no such file"),
+        ("", "is no file name"),
+        ("a\0b", "is no file name"),
+        ("x" * 5000, "name too long"),
+    ):
+        with pytest.raises(ScenarioError) as caught:
+            load_scenario(place)
+        assert words.lower() in str(caught.value).lower()
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path):
+    path = tmp_path / "w.toml"
+    text = find_scenario("hello").read_text()
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert load_scenario(path) == load_scenario("hello")
+
+
+def test_toml_text_reads_back():
+    value = {"a": [1, 2.5, True, 'q"\\\n\x00é'], "b c": {"x": 1e30, "y": -0.0}, "t": ()}
+    text = "\n".join(f"{k} = {toml_value(v)}" for k, v in (("v", value),))
+    read = tomllib.loads(text)["v"]
+    assert read == {"a": [1, 2.5, True, 'q"\\\n\x00é'], "b c": {"x": 1e30, "y": -0.0}, "t": []}
+
+
+def test_models_can_be_built_in_python():
+    scenario = Scenario(name="n", traffic=(SemanticTraffic(kind="semantic", task="topic"),))
+    assert (
+        scenario.content_hash()
+        == validate(
+            {"name": "n", "traffic": [{"kind": "semantic", "task": "topic"}]}
+        ).content_hash()
+    )
+
+
+def test_reading_a_scenario_imports_nothing_heavy():
+    code = (
+        "import sys; from cosim.scenario import load_scenario; load_scenario('demo').resolved_toml(); "
+        "print([m for m in ('torch', 'sionna', 'transformers', 'numpy', 'pyarrow') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]", run.stdout + run.stderr
