@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#777777"
 LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D")
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -110,9 +111,10 @@ def _accuracy(axes: "Axes", messages: pd.DataFrame) -> None:
     axes.set_ylabel("accuracy so far")
     axes.set_ylim(0.0, 1.02)
     colours, lines = _styles(messages)
-    groups = messages.groupby(["task", "codec"], observed=True, sort=True)
-    for key, group in groups:
-        task, codec = (str(part) for part in key)
+    markers = {codec: MARKERS[i % len(MARKERS)] for i, codec in enumerate(lines)}
+    groups = messages.groupby(["task", "codec"], observed=True)
+    named = {(str(task), str(codec)): group for (task, codec), group in groups}
+    for (task, codec), group in sorted(named.items(), key=lambda item: item[0]):
         times, share = accuracy_so_far(group)
         axes.plot(
             times, share, color=colours[task], linestyle=lines[codec], label=f"{task}, {codec}"
@@ -122,7 +124,7 @@ def _accuracy(axes: "Axes", messages: pd.DataFrame) -> None:
             axes.plot(
                 [times[-1]],
                 [offline.astype(float).mean()],
-                marker="o",
+                marker=markers[codec],
                 markersize=5,
                 markerfacecolor="none",
                 color=colours[task],
@@ -130,7 +132,7 @@ def _accuracy(axes: "Axes", messages: pd.DataFrame) -> None:
                 clip_on=False,
             )
     if len(messages):
-        axes.plot([], [], "o", markerfacecolor="none", color=GREY, label="same samples, no loss")
+        axes.plot([], [], "o", markerfacecolor="none", color=GREY, label="the same, lossless")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
         axes.text(0.5, 0.5, "no messages", transform=axes.transAxes, ha="center")

@@ -40,10 +40,11 @@ def answers(messages: pd.DataFrame, duration_s: float) -> list[dict[str, Any]]:
         messages: the `messages` table.
         duration_s: simulated time, for rates.
     """
+    # Categories sort by their first appearance, names should by the alphabet.
     rows = []
-    for key, group in messages.groupby(GROUP, observed=True, sort=True):
+    for key, group in messages.groupby(GROUP, observed=True):
         rows.append(dict(zip(GROUP, map(str, key), strict=True)) | _answer(group, duration_s))
-    return rows
+    return sorted(rows, key=lambda row: tuple(row[name] for name in GROUP))
 
 
 def _answer(group: pd.DataFrame, duration_s: float) -> dict[str, Any]:

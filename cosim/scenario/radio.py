@@ -57,7 +57,7 @@ class CarrierSection(Section):
     @property
     def slot_s(self) -> float:
         """Return the duration of a slot in seconds."""
-        return 1e-3 / 2**self.numerology
+        return 1e-3 / float(2**self.numerology)
 
 
 class ChannelSection(Section):
