@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from cosim.traces.files import TraceError
 from cosim.traces.schema import DIRECTIONS, PACKET_EVENTS, PACKET_REASONS
@@ -18,7 +17,9 @@ Columns = dict[str, Any]
 Records = npt.NDArray[np.void]
 
 
-def _names(records: Records, field: str, names: tuple[str, ...], first: int) -> pa.DictionaryArray:
+def _names(
+    records: Records, field: str, names: tuple[str, ...], first: int
+) -> npt.NDArray[np.object_]:
     """Return the names of a field's codes, which count from `first`."""
     codes = records[field].astype(np.int64) - first
     if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
@@ -27,7 +28,7 @@ def _names(records: Records, field: str, names: tuple[str, ...], first: int) -> 
             f"a record's {field} is {wrong}; known codes are {first} to {first + len(names) - 1} "
             f"({', '.join(names)})"
         )
-    return pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(names, pa.string()))
+    return np.array(names, dtype=object)[codes]
 
 
 def _copied(records: Records, *fields: str) -> Columns:
@@ -77,17 +78,18 @@ def counters_from_records(records: Records) -> list[dict[str, int | str]]:
     return rows
 
 
-_CONVERTERS = {
+CONVERTERS = {
     "slots": slots_from_records,
     "packets": packets_from_records,
     "kpis": kpis_from_records,
 }
+"""Table → from its records to its columns."""
 
 
 def columns_from_records(table: str, records: Records) -> Columns:
     """Return the columns of one of the tables that ns-3 writes: slots, packets or kpis."""
     try:
-        convert = _CONVERTERS[table]
+        convert = CONVERTERS[table]
     except KeyError:
-        raise TraceError(f"no records make up {table!r}, only {', '.join(_CONVERTERS)}") from None
+        raise TraceError(f"no records make up {table!r}, only {', '.join(CONVERTERS)}") from None
     return convert(records)
