@@ -288,11 +288,10 @@ def assets_list(as_json: JsonOption = False) -> None:
         _print_json({"assets": rows})
         return
     for row in rows:
-        state = "cached" if row["cached"] else "-"
-        print(
-            f"{row['name']:<32} {state:<7} {row['size_bytes'] / 1e6:7.1f} MB  "
-            f"{row['group']:<8} {row['licence']}"
-        )
+        size = f"{row['size_bytes'] / 1e6:.1f} MB" if row["size_bytes"] else "size unknown"
+        state = "in the cache" if row["cached"] else f"fetched with {row['client']}"
+        print(f"{row['name']} {row['version']}: {row['purpose']}")
+        print(f"    {size}, {state}; groups {', '.join(row['groups'])}; licence {row['licence']}")
 
 
 @assets_app.command("fetch")
@@ -304,11 +303,20 @@ def assets_fetch(
 ) -> None:
     """Fetch assets into the cache and verify them."""
     from cosim import asset_commands
+    from models.assets import AssetError
 
     if not names and not group:
         raise CommandError("name assets or a --group; see `cosim assets list`", EXIT_BAD_INPUT)
-    for path in asset_commands.fetch(names or [], group):
-        print(path)
+    try:
+        wanted = asset_commands.resolve(names or [], group)
+    except AssetError as error:
+        raise CommandError(str(error), EXIT_BAD_INPUT) from None
+    for name in wanted:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            print(asset_commands.fetch(name))
+        except AssetError as error:
+            raise CommandError(str(error)) from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

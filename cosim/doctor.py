@@ -200,7 +200,7 @@ def _assets() -> Iterator[Check]:
             False,
             False,
             f"not in the cache: {', '.join(missing)}",
-            "a run fetches them, or now: `cosim assets fetch --group demo`",
+            "run `cosim assets fetch --group demo` (`make demo` does)",
         )
     else:
         yield Check(name, True, False, "in the cache")
@@ -235,9 +235,9 @@ def _ray_tracing() -> Iterator[Check]:
 
 
 def _optional_packages() -> Iterator[Check]:
-    for name, module, extra in (
-        ("LiteRT (device latencies)", "ai_edge_litert", "device"),
-        ("Dask (clusters)", "distributed", "cluster"),
+    for name, module, package in (
+        ("LiteRT (device latencies)", "ai_edge_litert", "ai-edge-litert"),
+        ("Dask (clusters)", "distributed", "distributed"),
     ):
         there = _has_module(module)
         yield Check(
@@ -245,7 +245,7 @@ def _optional_packages() -> Iterator[Check]:
             there,
             False,
             "installed" if there else "not installed",
-            "" if there else f"optional: pip install 'semcosim[{extra}]'",
+            "" if there else f"optional: pip install {package}",
         )
 
 

