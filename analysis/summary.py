@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TEXT_WIDTH = 108
+INTERVAL = "95 % interval"
 
 
 def fact(manifest: Manifest, name: str) -> Any:
@@ -123,11 +124,16 @@ def _table(title: str, *columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0)
+    )
     first, *others = columns
-    table.add_column(first, min_width=min(len(first), 14), overflow="fold")
+    table.add_column(first, overflow="fold")
     for column in others:
-        table.add_column(column, justify="right", min_width=len(column), no_wrap=True)
+        # On a narrow terminal headings wrap at their spaces; no number is ever cut.
+        words = max(len(word) for word in column.split(" "))
+        widest = len("0.123-0.456") if column == INTERVAL else len("99999")
+        table.add_column(column, justify="right", min_width=max(words, widest), overflow="fold")
     return table
 
 
@@ -139,8 +145,8 @@ def _name(row: dict[str, Any]) -> str:
 def _accuracy(summary: dict[str, Any]) -> "Table":
     table = _table(
         "Messages and the share of right answers",
-        "task and codec", "sent", "whole", "partly", "lost", "on time", "prior", "offline",
-        "network", "95 % interval",
+        "task and codec", "sent", "whole", "partly", "lost", "in time", "prior", "offline",
+        "network", INTERVAL,
     )  # fmt: skip
     for row in summary["answers"]:
         low, high = row["accuracy_low"], row["accuracy_high"]
@@ -154,7 +160,7 @@ def _accuracy(summary: dict[str, Any]) -> "Table":
             _number(row["prior_accuracy"], 3),
             _number(row["offline_accuracy"], 3),
             _number(row["accuracy"], 3),
-            "-" if low is None else f"{low:.3f} to {high:.3f}",
+            "-" if low is None else f"{low:.3f}-{high:.3f}",
         )
     return table
 

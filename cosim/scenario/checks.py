@@ -2,6 +2,7 @@
 """Checks between the fields of a scenario. Each gives the key, its value and what is allowed."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
@@ -237,7 +238,8 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
     yield from _name(f"{at}.task", traffic.task, names.TASKS)
     yield from _name(f"{at}.codec", traffic.codec, names.CODEC_RUNGS)
-    if traffic.codec in names.CODEC_RUNGS:
+    pattern = names.RUNG_PATTERNS.get(traffic.codec)
+    if traffic.codec in names.CODEC_RUNGS and not (pattern and re.fullmatch(pattern, traffic.rung)):
         yield from _name(f"{at}.rung", traffic.rung, names.CODEC_RUNGS[traffic.codec])
 
 

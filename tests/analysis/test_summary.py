@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The end table of a run made by hand, every number worked out."""
 
+import io
 import json
 
 import pytest
 
-from analysis.summary import summarise_run, summary_text, write_summary
+from analysis.summary import render, summarise_run, summary_text, write_summary
 from cosim.traces import TraceError
 
 
@@ -94,13 +95,25 @@ def test_files_hold_the_summary(handmade):
     assert json.loads((handmade / "summary.json").read_text()) == summary
     text = (handmade / "summary.txt").read_text()
     line = next(line for line in text.splitlines() if "sentiment llm" in line)
-    numbers = "5 3 1 1 4 0.600 0.800 0.600 0.231 to 0.882"
+    numbers = "5 3 1 1 4 0.600 0.800 0.600 0.231-0.882"
     assert line.split()[2:] == numbers.split()
     assert "Packets lost: 1 deadline, 2 harq_exhausted" in text
     assert max(map(len, text.splitlines())) <= 108
     before = (handmade / "summary.json").read_bytes()
     write_summary(handmade, summarise_run(handmade))
     assert (handmade / "summary.json").read_bytes() == before
+
+
+def test_narrow_terminals_cut_no_number(handmade):
+    from rich.console import Console
+
+    summary = summarise_run(handmade)
+    stream = io.StringIO()
+    Console(file=stream, width=80, color_system=None).print(*render(summary), sep="\n")
+    words = stream.getvalue().split()
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+    for number in ("0.231-0.882", "250.0", "39.7", "10.5", "0.010", "1.43"):
+        assert number in words
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
