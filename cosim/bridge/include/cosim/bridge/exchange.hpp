@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#ifndef COSIM_BRIDGE_EXCHANGE_HPP
+#define COSIM_BRIDGE_EXCHANGE_HPP
+
+#include "record.hpp"
+#include "segment.hpp"
+
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace cosim::bridge
+{
+
+/**
+ * A batch of `Out` records to the host, a batch of `In` records back; the simulator waits.
+ *
+ * Records may carry bytes of any length: their `payload_offset` and `payload_bytes` fields then name a
+ * piece of the batch's arena.
+ */
+template <class Out, class In>
+class Exchange
+{
+  public:
+    Exchange(const Segment& segment, const ChannelEntry& entry)
+        : m_segment(segment),
+          m_entry(entry),
+          m_control(segment.At<ExchangeControl>(entry.offset)),
+          m_waiter(segment.Own())
+    {
+    }
+
+    /// \return the next record of the batch, zeroed, in shared memory.
+    Out& Append()
+    {
+        if (m_records == m_entry.capacity[0])
+        {
+            throw BridgeError(Where() + "a batch has more than " +
+                              std::to_string(m_entry.capacity[0]) + " records");
+        }
+        Out* record = m_segment.At<Out>(m_entry.recordsOffset[0]) + m_records++;
+        std::memset(static_cast<void*>(record), 0, sizeof(Out));
+        return *record;
+    }
+
+    /// Copies `bytes` into the batch's arena and names them in the record.
+    void AttachPayload(Out& record, const void* data, std::size_t bytes)
+    {
+        if (bytes > m_entry.payloadBytes[0] - m_payload)
+        {
+            throw BridgeError(Where() + "a batch's payloads need more than " +
+                              std::to_string(m_entry.payloadBytes[0]) + " bytes");
+        }
+        if (bytes > 0)
+        {
+            std::memcpy(m_segment.At<char>(m_entry.payloadOffset[0] + m_payload), data, bytes);
+        }
+        record.payload_offset = static_cast<std::uint32_t>(m_payload);
+        record.payload_bytes = static_cast<std::uint32_t>(bytes);
+        m_payload += bytes;
+    }
+
+    std::size_t Pending() const
+    {
+        return m_records;
+    }
+
+    /// Sends the batch and waits for the answer, which stays valid until the next Append.
+    std::span<const In> Call(std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0})
+    {
+        m_control->outRecords = static_cast<std::uint32_t>(m_records);
+        m_control->outPayload = m_payload;
+        m_records = 0;
+        m_payload = 0;
+        // Release: the host that reads the number also reads the batch.
+        m_control->request.store(++m_number, std::memory_order_release);
+        Ring(m_segment.Peer(HOST));
+        const auto answered = [this] {
+            // Acquire: whoever reads the number also reads the answer's records.
+            return m_control->answer.load(std::memory_order_acquire) == m_number;
+        };
+        m_segment.Wait(m_waiter, answered, m_entry.name, timeout);
+        return {m_segment.At<const In>(m_entry.recordsOffset[1]), m_control->inRecords};
+    }
+
+    /// \return the bytes that a record of the answer carries.
+    std::span<const std::uint8_t> Payload(const In& record) const
+    {
+        if (std::uint64_t{record.payload_offset} + record.payload_bytes > m_entry.payloadBytes[1])
+        {
+            throw BridgeError(Where() + "an answer's payload lies outside its arena");
+        }
+        return {m_segment.At<std::uint8_t>(m_entry.payloadOffset[1] + record.payload_offset),
+                record.payload_bytes};
+    }
+
+  private:
+    std::string Where() const
+    {
+        return std::string("exchange '") + m_entry.name + "': ";
+    }
+
+    const Segment& m_segment;
+    const ChannelEntry& m_entry;
+    ExchangeControl* m_control;
+    Waiter m_waiter;
+    std::uint64_t m_records = 0;
+    std::uint64_t m_payload = 0;
+    std::uint32_t m_number = 0;
+};
+
+} // namespace cosim::bridge
+
+#endif // COSIM_BRIDGE_EXCHANGE_HPP

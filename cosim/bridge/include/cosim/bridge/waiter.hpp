@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/**
+ * \file
+ * Waiting for the other side: spin as long as spinning has paid, then sleep in a futex, and look after
+ * the other side's life while asleep.
+ *
+ * Why no wake-up is lost. The one who makes news writes it, then a sequentially consistent fence,
+ * then reads `sleeping`. The one who waits reads `doorbell`, writes `sleeping`, then the same fence,
+ * then reads the news. The two fences are ordered one way or the other: either the waiter reads the
+ * news and does not sleep, or the maker reads `sleeping` = 1 and rings. Ringing changes the futex word
+ * before it wakes, so a waiter that is between its look at the news and the kernel is turned away by
+ * the futex itself.
+ */
+#ifndef COSIM_BRIDGE_WAITER_HPP
+#define COSIM_BRIDGE_WAITER_HPP
+
+#include "layout.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <ctime>
+
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace cosim::bridge
+{
+
+using Clock = std::chrono::steady_clock;
+
+/// Wakes a side if it sleeps. Call after the news has been written.
+inline void
+Ring(SideBlock& side)
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
+    if (side.sleeping.load(std::memory_order_relaxed) != 0)
+    {
+        side.doorbell.fetch_add(1, std::memory_order_release);
+        // Not FUTEX_PRIVATE: the waiter is another process.
+        ::syscall(SYS_futex, &side.doorbell, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+    }
+}
+
+/// \return true once the process behind a pidfd has ended (a zombie has).
+inline bool
+HasEnded(int pidfd)
+{
+    if (pidfd < 0)
+    {
+        return false;
+    }
+    pollfd entry{pidfd, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
+/// How long to spin: learned from how waits ended, and never on a single CPU.
+class SpinBudget
+{
+  public:
+    SpinBudget()
+    {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        m_several = ::sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+    }
+
+    std::chrono::nanoseconds Next()
+    {
+        if (!m_several)
+        {
+            return std::chrono::nanoseconds{0};
+        }
+        // Even after many failures try a spin now and then: the other side may have become fast.
+        return std::chrono::nanoseconds{m_ns >= kLeastNs || ++m_waits % 64 != 0 ? m_ns : kProbeNs};
+    }
+
+    void Paid(std::chrono::nanoseconds after)
+    {
+        m_ns = std::clamp<std::int64_t>(4 * after.count(), std::max(m_ns, kLeastNs), kMostNs);
+    }
+
+    void Failed()
+    {
+        m_ns /= 2;
+    }
+
+  private:
+    static constexpr std::int64_t kLeastNs = 1'000;
+    static constexpr std::int64_t kProbeNs = 5'000;
+    static constexpr std::int64_t kMostNs = 20'000;
+    std::int64_t m_ns = kMostNs;
+    std::uint64_t m_waits = 0;
+    bool m_several = false;
+};
+
+inline void
+Relax()
+{
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/// What a wait ended with.
+enum class WaitResult
+{
+    NEWS,
+    TIMEOUT,
+    INTERRUPTED, ///< a slice passed or a signal came: look after other things, then wait again
+};
+
+/// One side's waiting.
+class Waiter
+{
+  public:
+    explicit Waiter(SideBlock& own)
+        : m_own(own)
+    {
+    }
+
+    /// Spins for news as long as it has paid lately. \return true when there is news.
+    template <class News>
+    bool Spin(News&& news)
+    {
+        if (news())
+        {
+            return true;
+        }
+        const auto budget = m_budget.Next();
+        if (budget.count() == 0)
+        {
+            return false;
+        }
+        const auto start = Clock::now();
+        for (unsigned turn = 1;; ++turn)
+        {
+            Relax();
+            if (news())
+            {
+                m_budget.Paid(Clock::now() - start);
+                return true;
+            }
+            if (turn % 16 == 0 && Clock::now() - start > budget)
+            {
+                m_budget.Failed();
+                return false;
+            }
+        }
+    }
+
+    /// Sleeps until somebody rings, at most `slice`. \return true when there is news.
+    template <class News>
+    bool Sleep(News&& news, std::chrono::nanoseconds slice)
+    {
+        const auto seen = m_own.doorbell.load(std::memory_order_acquire);
+        m_own.sleeping.store(1, std::memory_order_relaxed);
+        std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
+        bool found = news();
+        if (!found)
+        {
+            const timespec time{static_cast<time_t>(slice.count() / 1'000'000'000),
+                                static_cast<long>(slice.count() % 1'000'000'000)};
+            ::syscall(SYS_futex, &m_own.doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
+        }
+        m_own.sleeping.store(0, std::memory_order_relaxed);
+        return found || news();
+    }
+
+  private:
+    SideBlock& m_own;
+    SpinBudget m_budget;
+};
+
+} // namespace cosim::bridge
+
+#endif // COSIM_BRIDGE_WAITER_HPP
