@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""Codec "llm-token": a language model split between device and edge server, one unit a token.
+
+Device: the first layers, then a linear bottleneck, a scalar quantiser and an importance for each
+token. Edge: the bottleneck's inverse, the remaining layers with low-rank changes, and a head.
+Tokens that did not arrive are left out of the edge's sequence; the others keep their positions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
+from models.backbone.loading import Precision
+from models.backbone.packing import spans, tiled_linear
+from models.codecs.base import (
+    Codec,
+    CodecError,
+    Decoded,
+    EncodedMessage,
+    ReceivedMessage,
+    cut_to_budget,
+)
+from models.codecs.edge import EdgeClassifier
+from models.codecs.quantiser import (
+    Rung,
+    dequantise,
+    pack_units,
+    parse_rung,
+    quantise,
+    unpack_unit,
+)
+from models.codecs.store import ResultStore, content_key
+from models.codecs.weights import SHIPPED, CodecWeights, load_weights
+from models.tasks import Sample
+
+MAX_TOKENS = 64
+DEFAULT_RUNG = "d16-int4"
+RUNGS = ("default", "d32-int8", "d16-int8", "d16-int4", "d8-int4", "d4-int4")
+
+
+class LlmTokenCodec(Codec):
+    """The split language model.
+
+    Args:
+        threads: CPU threads of torch in this process.
+        backbone: name of the language model; the weights must have been trained with it.
+        cut: layers at the device; None: those that the weights were trained for.
+        precision: number type of matrix products.
+        on_disk: whether results are kept on disk for the next run.
+        folder: where the weight files are.
+    """
+
+    name = "llm-token"
+    modality = "text"
+
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        backbone: str = DEFAULT_BACKBONE,
+        cut: int | None = None,
+        precision: Precision = "auto",
+        on_disk: bool = True,
+        folder: Path = SHIPPED,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self._model: Backbone = load_backbone(backbone, precision=precision)
+        self._cut = cut
+        self._folder = folder
+        self._store = ResultStore(on_disk=on_disk)
+        self._edges: dict[str, EdgeClassifier] = {}
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Return the ladder; any d<n>-int<b>[-top<k>] works too."""
+        return RUNGS
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the codec, the model and its number type; weights are added for each task."""
+        return f"{self.name}-1/{self._model.fingerprint}"
+
+    def forget(self) -> None:
+        """Drop results kept in memory."""
+        self._store.forget()
+
+    def encode(
+        self, samples: Sequence[Sample], *, task: str, rung: str, budget_bytes: int | None = None
+    ) -> list[EncodedMessage]:
+        """Return one message a sample; see `Codec.encode`."""
+        point, weights = self._rung(rung), self._weights(task)
+        keys = [
+            content_key(self.fingerprint, weights.fingerprint, "encode", repr(point), s.text)
+            for s in samples
+        ]
+        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
+        todo = {key: s.text for key, s in zip(keys, samples, strict=True) if found[key] is None}
+        for key, value in zip(todo, self._encode(list(todo.values()), weights, point), strict=True):
+            self._store.put(key, value)
+            found[key] = value
+        return [
+            self._message(sample, found[key], task, rung, weights, budget_bytes)
+            for sample, key in zip(samples, keys, strict=True)
+        ]
+
+    def _message(
+        self,
+        sample: Sample,
+        value: Any,
+        task: str,
+        rung: str,
+        weights: CodecWeights,
+        budget_bytes: int | None,
+    ) -> EncodedMessage:
+        tokens, units, importance = value
+        kept, scores = cut_to_budget([bytes.fromhex(u) for u in units], importance, budget_bytes)
+        operations, traffic = self._model.geometry.cost(tokens, weights.cut)
+        # the bottleneck's and the importance's products
+        matrix = weights.tensors["encoder"].numel() + self._model.geometry.hidden
+        return EncodedMessage(
+            sample_id=sample.id,
+            codec=self.name,
+            task=task,
+            rung=rung,
+            units=kept,
+            importance=scores,
+            operations=operations + 2.0 * tokens * matrix,
+            memory_bytes=traffic + 4.0 * matrix,
+        )
+
+    @torch.no_grad()
+    def _encode(
+        self, texts: Sequence[str], weights: CodecWeights, point: Rung
+    ) -> list[tuple[int, list[str], list[float]]]:
+        """Return (tokens, units in hexadecimal, importances) of each text."""
+        if not texts:
+            return []
+        # A text without any token is sent as one space: a message has at least one unit.
+        numbers = [
+            self._model.tokenizer.encode(text, MAX_TOKENS)
+            or self._model.tokenizer.encode(" ", MAX_TOKENS)
+            for text in texts
+        ]
+        lengths = [len(row) for row in numbers]
+        positions = np.concatenate([np.arange(1, length + 1) for length in lengths])
+        hidden = self._model.run(
+            self._model.embed([token for row in numbers for token in row]),
+            torch.from_numpy(positions),
+            lengths,
+            0,
+            weights.cut,
+        )
+        tensors = weights.tensors
+        centred = hidden - tensors["mean"]
+        levels = quantise(
+            tiled_linear(centred, tensors["encoder"])[:, : point.dimensions], point.bits
+        )
+        units = pack_units(positions, levels, point)
+        scores = tiled_linear(centred, tensors["importance"][None])[:, 0]
+        ranks: list[float] = torch.clamp(scores + tensors["importance_bias"], 0.0, 1.0).tolist()
+        out = []
+        for part, length in zip(spans(lengths), lengths, strict=True):
+            mine, theirs = units[part], ranks[part]
+            order = sorted(range(length), key=lambda i: (-theirs[i], i))[: point.max_units]
+            out.append((length, [mine[i].hex() for i in order], [theirs[i] for i in order]))
+        return out
+
+    def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
+        """Return one answer a message; see `Codec.decode`."""
+        point, weights = self._rung(rung), self._weights(task)
+        messages = [_read(message, point) for message in received]
+        keys = [
+            content_key(
+                self.fingerprint,
+                weights.fingerprint,
+                "decode",
+                repr(point),
+                *(bytes([position]) + levels.tobytes() for position, levels in rows.items()),
+            )
+            for rows in messages
+        ]
+        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
+        todo = {
+            key: rows
+            for key, rows in zip(keys, messages, strict=True)
+            if found[key] is None and rows
+        }
+        for key, answer in zip(todo, self._decode(list(todo.values()), task, point), strict=True):
+            value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
+            self._store.put(key, value)
+            found[key] = value
+        nothing = self._edge(task).nothing
+        return [
+            Decoded(*found[key]) if rows else nothing
+            for key, rows in zip(keys, messages, strict=True)
+        ]
+
+    @torch.no_grad()
+    def _decode(
+        self, messages: Sequence[dict[int, np.ndarray]], task: str, point: Rung
+    ) -> list[Decoded]:
+        if not messages:
+            return []
+        weights = self._weights(task)
+        positions = [position for rows in messages for position in rows]
+        levels = np.stack([row for rows in messages for row in rows.values()])
+        values = dequantise(torch.from_numpy(levels), point.bits)
+        decoder = weights.tensors["decoder"][:, : point.dimensions].contiguous()
+        hidden = tiled_linear(values, decoder) + weights.tensors["mean"]
+        lengths = [len(rows) for rows in messages]
+        return self._edge(task).classify(hidden, torch.tensor(positions), lengths, weights.cut)
+
+    def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
+        """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
+        weights = self._weights(task)
+        layers, tokens = weights.last - weights.cut, len(message.units)
+        operations, traffic = self._model.geometry.cost(tokens, layers)
+        matrix = weights.tensors["decoder"].numel()
+        return operations + 2.0 * tokens * matrix, traffic + 4.0 * matrix
+
+    def _rung(self, name: str) -> Rung:
+        return parse_rung(DEFAULT_RUNG if name == "default" else name)
+
+    def _weights(self, task: str) -> CodecWeights:
+        weights = load_weights(self.name, task, self._folder)
+        if self._cut is not None and self._cut != weights.cut:
+            raise CodecError(
+                f"codec {self.name}, task {task}: the weights were trained for a cut after layer "
+                f"{weights.cut}, not {self._cut}; leave cut out or train others"
+            )
+        return weights
+
+    def _edge(self, task: str) -> EdgeClassifier:
+        if task not in self._edges:
+            self._edges[task] = EdgeClassifier(self._model, self._weights(task))
+        return self._edges[task]
+
+
+def _read(message: ReceivedMessage, point: Rung) -> dict[int, np.ndarray]:
+    """Return level numbers by position, ascending; what is no unit counts as lost.
+
+    Where two units claim a position the one with the lower number counts.
+    """
+    rows: dict[int, np.ndarray] = {}
+    for number in sorted(message.units):
+        unit = unpack_unit(message.units[number], point)
+        if unit is not None and unit[0] <= MAX_TOKENS:
+            rows.setdefault(*unit)
+    return dict(sorted(rows.items()))

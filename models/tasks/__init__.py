@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""Tasks that a receiver does: labelled samples of real data with fixed splits, and the prior.
+
+A task is one file that calls `register`; see `sentiment.py`. May import: models.assets and the
+standard library.
+"""
+
+from models.tasks import sentiment as _sentiment
+from models.tasks import topic as _topic
+from models.tasks.base import Sample, Task, TaskError, get_task, register, task_names
+
+__all__ = ["Sample", "Task", "TaskError", "get_task", "register", "task_names"]
+
+_ = (_sentiment, _topic)  # imported for their registration
