@@ -2,7 +2,6 @@
 """Checks between the fields of a scenario. Each gives the key, its value and what is allowed."""
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
@@ -236,11 +235,19 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
             f"at least {at}.deadline_s = {traffic.deadline_s:g}, or the last messages are cut off",
         )
     yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
-    yield from _name(f"{at}.task", traffic.task, names.TASKS)
-    yield from _name(f"{at}.codec", traffic.codec, names.CODEC_RUNGS)
-    pattern = names.RUNG_PATTERNS.get(traffic.codec)
-    if traffic.codec in names.CODEC_RUNGS and not (pattern and re.fullmatch(pattern, traffic.rung)):
-        yield from _name(f"{at}.rung", traffic.rung, names.CODEC_RUNGS[traffic.codec])
+    yield from _name(f"{at}.task", traffic.task, names.task_names())
+    if traffic.codec not in names.codec_names():
+        yield from _name(f"{at}.codec", traffic.codec, names.codec_names())
+        return
+    if not names.is_rung(traffic.codec, traffic.rung):
+        yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
+    least = names.smallest_packet_bytes(traffic.codec)
+    if traffic.max_packet_bytes < least:
+        yield Problem(
+            f"{at}.max_packet_bytes",
+            show(traffic.max_packet_bytes),
+            f"at least {least}: a packet holds whole units of codec {show(traffic.codec)}",
+        )
 
 
 def _cbr(scenario: Scenario, traffic: CbrTraffic, at: str) -> Iterator[Problem]:
@@ -273,16 +280,13 @@ def _packet_size(scenario: Scenario, size_bytes: int, path: str) -> Iterator[Pro
 
 
 def _models(scenario: Scenario) -> Iterator[Problem]:
-    yield from _name("ues.profile", scenario.ues.profile, names.PROFILES)
-    yield from _name("models.edge_profile", scenario.models.edge_profile, names.PROFILES)
+    known = names.profile_names()
+    yield from _name("ues.profile", scenario.ues.profile, known)
+    yield from _name("models.edge_profile", scenario.models.edge_profile, known)
     for name in scenario.profiles:
-        if name not in names.PROFILES:
-            yield Problem(
-                f"profiles.{name}"[:80],
-                "",
-                f"known profiles: {_listed(names.PROFILES)}",
-                _near(name, names.PROFILES),
-            )
+        if name not in known:
+            path = "profiles." + "".join(c if c.isprintable() else "?" for c in name[:60])
+            yield Problem(path, "", f"known profiles: {_listed(known)}", _near(name, known))
 
 
 def _name(path: str, given: str, known: Iterable[str]) -> Iterator[Problem]:

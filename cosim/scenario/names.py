@@ -1,19 +1,55 @@
 # SPDX-License-Identifier: MIT
 """The names that a scenario may use for what the `models` room provides.
 
-They are listed here, not asked for, so that reading a scenario imports no model code; a test
-compares the lists with the registries of `models`.
+They come from its registries, which import no torch; so a task, codec or profile that a program has
+registered is known here too.
 """
 
-TASKS = ("sentiment", "topic")
+import re
 
-CODEC_RUNGS: dict[str, tuple[str, ...]] = {
-    "llm-token": ("default", "d32-int8", "d16-int8", "d16-int4", "d8-int4", "d4-int4"),
-    "raw-text": ("default",),
-}
-"""Codec → its rungs, the default first."""
+_RUNG_PATTERNS = {"llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?"}
+"""Codec → further rungs than the named ones: bottleneck size, bits a value, tokens kept."""
 
-RUNG_PATTERNS = {"llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?"}
-"""Codec → regular expression of further rungs: bottleneck size, bits a value, tokens kept."""
+# llm-token: a position and 32 values of 8 bits
+_LARGEST_UNIT_BYTES = {"raw-text": 200, "llm-token": 33}
+_PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
-PROFILES = ("phone", "edge-server")
+
+def task_names() -> tuple[str, ...]:
+    """Return the names of all tasks."""
+    from models.tasks import task_names
+
+    return tuple(task_names())
+
+
+def codec_names() -> tuple[str, ...]:
+    """Return the names of all codecs."""
+    from models.codecs import codec_names
+
+    return codec_names()
+
+
+def rung_names(codec: str) -> tuple[str, ...]:
+    """Return the named rungs of a codec that exists."""
+    from models.codecs import codec_rungs
+
+    return codec_rungs(codec)
+
+
+def is_rung(codec: str, rung: str) -> bool:
+    """Return whether a codec that exists has a rung."""
+    pattern = _RUNG_PATTERNS.get(codec)
+    return rung in rung_names(codec) or bool(pattern and re.fullmatch(pattern, rung))
+
+
+def smallest_packet_bytes(codec: str) -> int:
+    """Return the UDP payload that holds the largest unit of a codec, 0 if it is not known."""
+    unit_bytes = _LARGEST_UNIT_BYTES.get(codec)
+    return 0 if unit_bytes is None else unit_bytes + _PACKET_OVERHEAD_BYTES
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of all device profiles."""
+    from models.compression import PROFILES
+
+    return tuple(PROFILES)

@@ -18,6 +18,7 @@ from cosim.scenario import (
     find_scenario,
     json_schema,
     load_scenario,
+    names,
     shipped_scenarios,
 )
 from cosim.scenario.loader import parse_override, validate
@@ -226,6 +227,10 @@ def check_schema(value, schema, root, where):
         (traffic(ues=[1, 1]), '"all" or a list of distinct UE numbers'),
         (traffic(task="sentimant"), 'traffic.0.task = "sentimant": known: sentiment, topic; did you mean "sentiment"?'),
         (traffic(codec="llm_token"), 'did you mean "llm-token"?'),
+        (traffic(rung="d33-int4"), 'traffic.0.rung = "d33-int4": known: default, '),
+        (traffic(rung="d8-int3"), 'traffic.0.rung = "d8-int3": known: default, '),
+        (traffic(codec="raw-text", rung="d8-int4"), 'traffic.0.rung = "d8-int4": known: default'),
+        (traffic(codec="raw-text", max_packet_bytes=217), 'traffic.0.max_packet_bytes = 217: at least 218: a packet holds whole units of codec "raw-text"'),
         (traffic(rung="nope"), 'traffic.0.rung = "nope": known: '),
         (minimal(ues={"profile": "fone"}), 'ues.profile = "fone": known: '),
         (minimal(profiles={"phones": {}}), "profiles.phones: known profiles: "),
@@ -400,3 +405,52 @@ def test_reading_a_scenario_imports_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_rungs_beyond_the_named_ones_are_those_that_the_codec_reads():
+    from models.codecs.quantiser import MAX_DIMENSIONS, STEPS, CodecError, parse_rung
+
+    for dimensions in (0, 1, 9, 10, 19, 20, 29, 30, MAX_DIMENSIONS, MAX_DIMENSIONS + 1):
+        for bits in range(10):
+            for top in ("", "-top1", "-top999", "-top0"):
+                rung = f"d{dimensions}-int{bits}{top}"
+                try:
+                    parse_rung(rung)
+                except CodecError:
+                    assert not names.is_rung("llm-token", rung), rung
+                else:
+                    assert names.is_rung("llm-token", rung), rung
+    assert set(STEPS) == {2, 4, 8}
+
+
+def test_a_packet_can_hold_the_units_of_llm_token():
+    import numpy as np
+    import torch
+
+    from models.codecs.quantiser import MAX_DIMENSIONS, Rung, pack_units
+
+    levels = torch.zeros((1, MAX_DIMENSIONS), dtype=torch.int64)
+    (unit,) = pack_units(np.array([0]), levels, Rung(MAX_DIMENSIONS, 8, None))
+    assert names.smallest_packet_bytes("llm-token") == len(unit) + 18
+
+
+def test_a_packet_can_hold_the_units_of_raw_text():
+    from cosim.agents.packetiser import pack
+    from models.codecs.raw_text import UNIT_BYTES
+
+    least = names.smallest_packet_bytes("raw-text")
+    units = [b"x" * UNIT_BYTES, b"y"]
+    assert len(pack(units, [1.0, 1.0], message_number=0, max_packet_bytes=least)) == 2
+    with pytest.raises(ValueError, match="unit 0"):
+        pack(units, [1.0, 1.0], message_number=0, max_packet_bytes=least - 1)
+
+
+def test_what_a_program_registers_can_be_named_in_a_scenario(monkeypatch):
+    from models.codecs import registry
+
+    monkeypatch.setattr(registry, "_MAKERS", dict(registry._MAKERS))
+    assert any(
+        "did you mean" in line or "known:" in line for line in problems(traffic(codec="mine"))
+    )
+    registry.register_codec("mine", lambda **options: None, ("default", "fine"))
+    assert validate(traffic(codec="mine", rung="fine")).traffic[0].codec == "mine"
