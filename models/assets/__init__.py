@@ -8,7 +8,7 @@ library and filelock only.
 
 from models.assets.cache import cache_folder
 from models.assets.errors import AssetError
-from models.assets.fetch import fetch, is_cached, locate, open_member
+from models.assets.fetching import fetch, is_cached, locate, open_member
 from models.assets.registry import ASSETS, Asset, get_asset, group, list_assets
 
 __all__ = [

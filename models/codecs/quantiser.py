@@ -85,8 +85,8 @@ def dequantise(levels: Tensor, bits: int) -> Tensor:
 
 def straight_through(values: Tensor, bits: int) -> Tensor:
     """Return quantised values whose gradient is that of the unquantised ones."""
-    error: Tensor = dequantise(quantise(values, bits), bits) - values
-    return values + error.detach()
+    moved: Tensor = values + (dequantise(quantise(values, bits), bits) - values).detach()
+    return moved
 
 
 def pack_units(positions: NDArray[np.int64], levels: Tensor, rung: Rung) -> list[bytes]:
