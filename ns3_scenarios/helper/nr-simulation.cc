@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "nr-simulation.h"
+
+#include "ns3/constant-position-mobility-model.h"
+#include "ns3/inet-socket-address.h"
+#include "ns3/internet-stack-helper.h"
+#include "ns3/ipv4-address-helper.h"
+#include "ns3/ipv4-list-routing-helper.h"
+#include "ns3/ipv4-static-routing-helper.h"
+#include "ns3/mobility-helper.h"
+#include "ns3/point-to-point-helper.h"
+#include "ns3/rng-seed-manager.h"
+#include "ns3/simulator.h"
+#include "ns3/string.h"
+#include "ns3/traffic-control-helper.h"
+#include "ns3/virtual-net-device.h"
+
+namespace ns3
+{
+
+namespace
+{
+
+/// UEs' addresses: 7.0.0.2 and on, out of 2^24.
+constexpr uint32_t UE_NETWORK = 0x07000000;
+constexpr uint32_t UPF_HOST = 1;
+
+/// GTP-U, UDP and IP on the way to a gNB, which a UE's packets must leave room for.
+constexpr uint16_t TUNNEL_HEADER_BYTES = 8 + 8 + 20;
+
+/// \return the static routing of a node
+Ptr<Ipv4StaticRouting>
+StaticRouting(Ptr<Node> node)
+{
+    return Ipv4StaticRoutingHelper().GetStaticRouting(node->GetObject<Ipv4>());
+}
+
+/// Places a node.
+void
+Place(Ptr<Node> node, const Vector& position)
+{
+    auto mobility = CreateObject<ConstantPositionMobilityModel>();
+    mobility->SetPosition(position);
+    node->AggregateObject(mobility);
+}
+
+/// Adds an interface with an address. \return its number
+uint32_t
+AddInterface(Ptr<Node> node, Ptr<NetDevice> device, Ipv4Address address, Ipv4Mask mask)
+{
+    auto ipv4 = node->GetObject<Ipv4>();
+    const uint32_t interface = ipv4->AddInterface(device);
+    ipv4->AddAddress(interface, Ipv4InterfaceAddress(address, mask));
+    ipv4->SetUp(interface);
+    return interface;
+}
+
+} // namespace
+
+NrSimulation::NrSimulation(const SimulationSetup& setup,
+                           Ptr<NrCarrier> carrier,
+                           Ptr<NrPhyAbstraction> phy,
+                           Ptr<NrChannelSource> channel,
+                           Ptr<NrTraceSink> sink)
+    : m_setup(setup),
+      m_ran(CreateObject<NrRan>()),
+      m_upf(CreateObject<NrUpf>())
+{
+    m_ran->Configure(carrier, phy, channel, sink, static_cast<uint32_t>(setup.cells.size()));
+    m_ran->AssignStreams(0);
+    BuildCore();
+    BuildUes();
+    for (const auto& flow : m_setup.flows)
+    {
+        BuildFlow(flow);
+    }
+    m_ran->SetDelivery(
+        [this](uint32_t ue, Ptr<Packet> packet) { m_devices[ue]->ReceiveDownlink(packet); },
+        [this](uint32_t ue, Ptr<Packet> packet) { m_upf->SendUplink(ue, packet); });
+}
+
+void
+NrSimulation::BuildCore()
+{
+    m_edge = CreateObject<Node>();
+    m_upfNode = CreateObject<Node>();
+    m_gnbs.Create(static_cast<uint32_t>(m_setup.cells.size()));
+    m_ues.Create(static_cast<uint32_t>(m_setup.ues.size()));
+    // Static routes only: nothing has to be found out, and nothing else speaks on the links.
+    Ipv4StaticRoutingHelper routing;
+    InternetStackHelper internet;
+    internet.SetRoutingHelper(routing);
+    internet.SetIpv6StackInstall(false);
+    internet.Install(m_edge);
+    internet.Install(m_upfNode);
+    internet.Install(m_gnbs);
+    internet.Install(m_ues);
+
+    PointToPointHelper link;
+    link.SetDeviceAttribute("DataRate", DataRateValue(m_setup.backhaulRate));
+    link.SetChannelAttribute("Delay", TimeValue(m_setup.backhaulDelay));
+    // The radio is what may lose packets here; the backhaul delays them.
+    link.SetQueue("ns3::DropTailQueue<Packet>", "MaxSize", QueueSizeValue(QueueSize("1000000p")));
+    auto devices = link.Install(m_edge, m_upfNode);
+    for (uint32_t i = 0; i < 2; ++i)
+    {
+        devices.Get(i)->SetMtu(m_setup.backhaulMtu);
+    }
+    Ipv4AddressHelper addresses("10.0.0.0", "255.255.255.252");
+    const auto edge = addresses.Assign(devices);
+    TrafficControlHelper::Default().Uninstall(devices);
+    m_edgeAddress = edge.GetAddress(0);
+    StaticRouting(m_edge)->SetDefaultRoute(edge.GetAddress(1), edge.Get(0).second);
+
+    auto tunnel = CreateObject<VirtualNetDevice>();
+    tunnel->SetAddress(Mac48Address::Allocate());
+    tunnel->SetNeedsArp(false);
+    tunnel->SetIsPointToPoint(true);
+    tunnel->SetMtu(m_setup.backhaulMtu);
+    m_upfNode->AddDevice(tunnel);
+    AddInterface(m_upfNode, tunnel, Ipv4Address(UE_NETWORK + UPF_HOST), Ipv4Mask("255.0.0.0"));
+    m_upf->Configure(m_upfNode, tunnel, [this](uint32_t ue, Ptr<Packet> packet) {
+        m_ran->Enqueue(ue, false, packet);
+    });
+
+    PointToPointHelper fronthaul;
+    // UPF and gNB are close together: the scenario's backhaul lies between edge server and UPF.
+    fronthaul.SetDeviceAttribute("DataRate", StringValue("100Gbps"));
+    fronthaul.SetChannelAttribute("Delay", TimeValue(Seconds(0)));
+    fronthaul.SetQueue("ns3::DropTailQueue<Packet>",
+                       "MaxSize",
+                       QueueSizeValue(QueueSize("1000000p")));
+    addresses.SetBase("10.1.0.0", "255.255.255.252");
+    for (uint32_t cell = 0; cell < m_gnbs.GetN(); ++cell)
+    {
+        Place(m_gnbs.Get(cell), m_setup.cells[cell]);
+        auto ends = fronthaul.Install(m_upfNode, m_gnbs.Get(cell));
+        for (uint32_t i = 0; i < 2; ++i)
+        {
+            ends.Get(i)->SetMtu(m_setup.backhaulMtu + TUNNEL_HEADER_BYTES);
+        }
+        const auto interfaces = addresses.Assign(ends);
+        TrafficControlHelper::Default().Uninstall(ends);
+        addresses.NewNetwork();
+        m_upf->AddGnb(m_gnbs.Get(cell), interfaces.GetAddress(1), interfaces.GetAddress(0));
+    }
+}
+
+void
+NrSimulation::BuildUes()
+{
+    for (uint32_t number = 0; number < m_ues.GetN(); ++number)
+    {
+        const auto& ue = m_setup.ues[number];
+        Ptr<Node> node = m_ues.Get(number);
+        Place(node, ue.position);
+        m_ran->AddUe(ue.cell);
+        auto device = CreateObject<NrUeNetDevice>();
+        device->SetAddress(Mac48Address::Allocate());
+        device->SetNode(node);
+        device->SetMtu(m_setup.backhaulMtu);
+        device->SetUplink([this, number](Ptr<Packet> packet) {
+            m_ran->Enqueue(number, true, packet);
+        });
+        node->AddDevice(device);
+        const Ipv4Address address(UE_NETWORK + UPF_HOST + 1 + number);
+        const uint32_t interface =
+            AddInterface(node, device, address, Ipv4Mask("255.0.0.0"));
+        StaticRouting(node)->SetDefaultRoute(Ipv4Address(UE_NETWORK + UPF_HOST), interface);
+        m_devices.push_back(device);
+        m_addresses.push_back(address);
+        m_upf->AddUe(number, address, ue.cell);
+    }
+}
+
+void
+NrSimulation::BuildFlow(const SetupFlow& flow)
+{
+    m_ran->AddFlow(flow.radio);
+    const bool uplink = flow.radio.uplink;
+    Ptr<Node> ue = m_ues.Get(flow.radio.ue);
+    auto app = CreateObject<MessageApp>();
+    const SetupFlow* kept = nullptr;
+    for (const auto& other : m_setup.flows)
+    {
+        if (other.radio.flow == flow.radio.flow)
+        {
+            kept = &other; // in our own copy of the setup, which does not move
+        }
+    }
+    app->Configure(uplink ? ue : m_edge,
+                   uplink ? m_edge : ue,
+                   uplink ? m_edgeAddress : m_addresses[flow.radio.ue],
+                   flow.radio.port,
+                   [this, kept](const std::vector<uint8_t>& data) {
+                       if (m_delivery)
+                       {
+                           m_delivery(*kept, data);
+                       }
+                   });
+    m_apps[flow.radio.flow] = app;
+    if (flow.background)
+    {
+        Simulator::Schedule(flow.start, &NrSimulation::SendBackground, this, kept);
+    }
+}
+
+void
+NrSimulation::SendBackground(const SetupFlow* flow)
+{
+    if (Simulator::Now() >= flow->stop)
+    {
+        return;
+    }
+    const std::vector<uint8_t> payload(flow->packetBytes);
+    m_apps[flow->radio.flow]->Send(payload.data(), flow->packetBytes, 0, 0.0, Time::Max());
+    const Time interval = Seconds(8.0 * flow->packetBytes / flow->rateBps);
+    Simulator::Schedule(interval, &NrSimulation::SendBackground, this, flow);
+}
+
+void
+NrSimulation::SetDeliveryCallback(DeliveryCallback callback)
+{
+    m_delivery = std::move(callback);
+}
+
+void
+NrSimulation::Send(uint32_t flow,
+                   const uint8_t* data,
+                   uint32_t bytes,
+                   uint64_t messageId,
+                   double importance,
+                   Time deadline)
+{
+    m_apps.at(flow)->Send(data, bytes, messageId, importance, deadline);
+}
+
+bool
+NrSimulation::HasFlow(uint32_t flow) const
+{
+    return m_apps.contains(flow);
+}
+
+void
+NrSimulation::Run()
+{
+    m_ran->Start(m_setup.duration);
+    // No stop time: the air ends at the duration, and what is in the backhaul then still arrives.
+    Simulator::Run();
+    const auto sum = [this](uint32_t ue, bool uplink, auto&& get) {
+        uint64_t total = 0;
+        for (const auto& flow : m_setup.flows)
+        {
+            if (flow.radio.ue == ue && flow.radio.uplink == uplink)
+            {
+                total += get(*m_apps[flow.radio.flow]);
+            }
+        }
+        return total;
+    };
+    m_ran->Finish(
+        [&sum](uint32_t ue, bool uplink) {
+            return sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedBytes(); });
+        },
+        [&sum](uint32_t ue, bool uplink) {
+            return sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedPackets(); });
+        });
+}
+
+uint32_t
+NrSimulation::GetEdgeNode() const
+{
+    return m_ues.GetN();
+}
+
+Ptr<NrRan>
+NrSimulation::GetRan() const
+{
+    return m_ran;
+}
+
+} // namespace ns3

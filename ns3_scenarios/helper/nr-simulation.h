@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_SIMULATION_H
+#define NR_SIMULATION_H
+
+#include "message-app.h"
+#include "nr-ran.h"
+#include "nr-ue-net-device.h"
+#include "nr-upf.h"
+#include "simulation-setup.h"
+
+#include "ns3/node-container.h"
+
+#include <map>
+#include <memory>
+
+namespace ns3
+{
+
+/**
+ * Builds the whole network of a setup: edge server, backhaul, UPF, gNBs, UEs, flows; and runs it.
+ *
+ * It needs no bridge: a test gives it a constant channel and a sink that keeps records.
+ */
+class NrSimulation
+{
+  public:
+    /// Takes a payload that reached its application: the flow, the receiving node, its bytes.
+    using DeliveryCallback =
+        std::function<void(const SetupFlow& flow, const std::vector<uint8_t>& data)>;
+
+    /**
+     * \param setup what to build
+     * \param phy from SINR to block error rate; its carrier is the setup's
+     * \param carrier the carrier
+     * \param channel gains of all links
+     * \param sink where records go
+     */
+    NrSimulation(const SimulationSetup& setup,
+                 Ptr<NrCarrier> carrier,
+                 Ptr<NrPhyAbstraction> phy,
+                 Ptr<NrChannelSource> channel,
+                 Ptr<NrTraceSink> sink);
+
+    /**
+     * \param callback told of every payload that arrives
+     */
+    void SetDeliveryCallback(DeliveryCallback callback);
+
+    /**
+     * Sends a payload on a flow now.
+     *
+     * \param flow flow number
+     * \param data its bytes
+     * \param bytes how many
+     * \param messageId message that it belongs to
+     * \param importance PDU-set importance
+     * \param deadline when it becomes useless
+     */
+    void Send(uint32_t flow,
+              const uint8_t* data,
+              uint32_t bytes,
+              uint64_t messageId,
+              double importance,
+              Time deadline);
+
+    /**
+     * \param flow flow number
+     * \return whether there is such a flow
+     */
+    bool HasFlow(uint32_t flow) const;
+
+    /**
+     * Runs until the setup's duration is over and the backhaul is empty, then reports the counters.
+     */
+    void Run();
+
+    /**
+     * \return the node number of the edge server in records: the number of UEs
+     */
+    uint32_t GetEdgeNode() const;
+
+    /**
+     * \return the radio network
+     */
+    Ptr<NrRan> GetRan() const;
+
+  private:
+    /// Makes nodes and links of the core.
+    void BuildCore();
+
+    /// Makes UEs and their interfaces.
+    void BuildUes();
+
+    /// Makes a flow's bearer and both of its ends.
+    void BuildFlow(const SetupFlow& flow);
+
+    /// Sends a background packet and plans the next.
+    void SendBackground(const SetupFlow* flow);
+
+    SimulationSetup m_setup;               //!< what was asked for
+    Ptr<NrRan> m_ran;                      //!< the air
+    Ptr<NrUpf> m_upf;                      //!< tunnels
+    Ptr<Node> m_edge;                      //!< edge server
+    Ptr<Node> m_upfNode;                   //!< UPF
+    NodeContainer m_gnbs;                  //!< by cell
+    NodeContainer m_ues;                   //!< by UE
+    std::vector<Ptr<NrUeNetDevice>> m_devices; //!< by UE
+    Ipv4Address m_edgeAddress;             //!< of the edge server
+    std::vector<Ipv4Address> m_addresses;  //!< by UE
+    std::map<uint32_t, Ptr<MessageApp>> m_apps; //!< by flow
+    DeliveryCallback m_delivery;           //!< told of payloads
+};
+
+} // namespace ns3
+
+#endif // NR_SIMULATION_H

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "simulation-setup.h"
+
+#include "ns3/config.h"
+#include "ns3/string.h"
+
+#include <cmath>
+#include <map>
+#include <set>
+#include <sstream>
+
+namespace ns3
+{
+
+namespace
+{
+
+/// One statement: its words, and `name=value` among them.
+class Statement
+{
+  public:
+    Statement(uint32_t line, const std::string& text)
+        : m_line(line),
+          m_stream(text)
+    {
+    }
+
+    [[noreturn]] void Fail(const std::string& what) const
+    {
+        throw SetupError("setup line " + std::to_string(m_line) + ": " + what);
+    }
+
+    std::string Word(const char* what)
+    {
+        std::string word;
+        if (!(m_stream >> word))
+        {
+            Fail(std::string("missing ") + what);
+        }
+        return word;
+    }
+
+    std::string Rest()
+    {
+        std::string rest;
+        std::getline(m_stream >> std::ws, rest);
+        return rest;
+    }
+
+    double Number(const char* what)
+    {
+        return ToNumber(Word(what), what);
+    }
+
+    uint32_t Count(const char* what)
+    {
+        return ToCount(Word(what), what);
+    }
+
+    /// Reads the rest as name=value.
+    void ReadOptions(const std::set<std::string>& allowed)
+    {
+        std::string word;
+        while (m_stream >> word)
+        {
+            const auto equals = word.find('=');
+            const std::string name = word.substr(0, equals);
+            if (equals == std::string::npos || !allowed.contains(name))
+            {
+                std::string names;
+                for (const auto& one : allowed)
+                {
+                    names += (names.empty() ? "" : ", ") + one;
+                }
+                Fail("'" + word + "': name=value expected, with one of: " + names);
+            }
+            m_options[name] = word.substr(equals + 1);
+        }
+    }
+
+    bool Has(const std::string& name) const
+    {
+        return m_options.contains(name);
+    }
+
+    const std::string& Option(const std::string& name) const
+    {
+        const auto found = m_options.find(name);
+        if (found == m_options.end())
+        {
+            Fail("missing " + name + "=");
+        }
+        return found->second;
+    }
+
+    double NumberOption(const std::string& name) const
+    {
+        return ToNumber(Option(name), name);
+    }
+
+    uint32_t CountOption(const std::string& name) const
+    {
+        return ToCount(Option(name), name);
+    }
+
+  private:
+    double ToNumber(const std::string& word, const std::string& what) const
+    {
+        std::size_t end = 0;
+        double value = NAN;
+        try
+        {
+            value = std::stod(word, &end);
+        }
+        catch (const std::exception&)
+        {
+            end = 0;
+        }
+        if (end != word.size() || !std::isfinite(value))
+        {
+            Fail(what + " is '" + word + "', not a finite number");
+        }
+        return value;
+    }
+
+    uint32_t ToCount(const std::string& word, const std::string& what) const
+    {
+        const double value = ToNumber(word, what);
+        if (value < 0 || value > 4294967295.0 || value != std::floor(value))
+        {
+            Fail(what + " is '" + word + "', not a whole number from 0 to 4294967295");
+        }
+        return static_cast<uint32_t>(value);
+    }
+
+    uint32_t m_line;
+    std::istringstream m_stream;
+    std::map<std::string, std::string> m_options;
+};
+
+/// \return a flow read from a statement
+SetupFlow
+ReadFlow(Statement& s)
+{
+    SetupFlow flow;
+    flow.radio.flow = s.Count("flow number");
+    s.ReadOptions({"ue", "direction", "kind", "port", "fiveqi", "priority", "budget_ms", "discard",
+                   "notify", "rate_bps", "packet_bytes", "start_s", "stop_s"});
+    flow.radio.ue = s.CountOption("ue");
+    const auto& direction = s.Option("direction");
+    if (direction != "ul" && direction != "dl")
+    {
+        s.Fail("direction is '" + direction + "': ul or dl");
+    }
+    flow.radio.uplink = direction == "ul";
+    const uint32_t port = s.CountOption("port");
+    if (port == 0 || port > 65535)
+    {
+        s.Fail("port is " + std::to_string(port) + ": 1 to 65535");
+    }
+    flow.radio.port = static_cast<uint16_t>(port);
+    flow.radio.fiveqi = static_cast<uint8_t>(s.Has("fiveqi") ? s.CountOption("fiveqi") : 9);
+    flow.radio.priority = static_cast<uint8_t>(s.Has("priority") ? s.CountOption("priority") : 90);
+    if (s.Has("budget_ms"))
+    {
+        flow.radio.budget = Seconds(1e-3 * s.NumberOption("budget_ms"));
+    }
+    flow.radio.discard = s.Has("discard") && s.CountOption("discard") != 0;
+    flow.notify = s.Has("notify") && s.CountOption("notify") != 0;
+    const auto& kind = s.Option("kind");
+    if (kind != "semantic" && kind != "cbr")
+    {
+        s.Fail("kind is '" + kind + "': semantic or cbr");
+    }
+    flow.background = kind == "cbr";
+    if (flow.background)
+    {
+        flow.rateBps = s.NumberOption("rate_bps");
+        flow.packetBytes = s.CountOption("packet_bytes");
+        if (flow.rateBps <= 0 || flow.packetBytes == 0)
+        {
+            s.Fail("rate_bps and packet_bytes must be above 0");
+        }
+        flow.start = Seconds(s.Has("start_s") ? s.NumberOption("start_s") : 0.0);
+        if (s.Has("stop_s"))
+        {
+            flow.stop = Seconds(s.NumberOption("stop_s"));
+        }
+    }
+    return flow;
+}
+
+} // namespace
+
+SimulationSetup
+SimulationSetup::Parse(const std::string& text)
+{
+    SimulationSetup setup;
+    std::istringstream lines(text);
+    std::string line;
+    uint32_t number = 0;
+    while (std::getline(lines, line))
+    {
+        ++number;
+        line = line.substr(0, line.find('#'));
+        if (line.find_first_not_of(" \t\r") == std::string::npos)
+        {
+            continue;
+        }
+        Statement s(number, line);
+        const std::string word = s.Word("statement");
+        if (word == "default")
+        {
+            const std::string name = s.Word("attribute");
+            if (!Config::SetDefaultFailSafe(name, StringValue(s.Rest())))
+            {
+                s.Fail("no attribute '" + name + "', or not such a value for it");
+            }
+        }
+        else if (word == "global")
+        {
+            const std::string name = s.Word("name");
+            if (!Config::SetGlobalFailSafe(name, StringValue(s.Rest())))
+            {
+                s.Fail("no global value '" + name + "', or not such a value for it");
+            }
+        }
+        else if (word == "duration_s")
+        {
+            const double seconds = s.Number("duration_s");
+            if (seconds <= 0)
+            {
+                s.Fail("duration_s must be above 0");
+            }
+            setup.duration = Seconds(seconds);
+        }
+        else if (word == "backhaul")
+        {
+            s.ReadOptions({"rate_bps", "delay_s", "mtu_bytes"});
+            setup.backhaulRate = DataRate(static_cast<uint64_t>(s.NumberOption("rate_bps")));
+            setup.backhaulDelay = Seconds(s.NumberOption("delay_s"));
+            setup.backhaulMtu = static_cast<uint16_t>(s.CountOption("mtu_bytes"));
+        }
+        else if (word == "cell" || word == "ue")
+        {
+            const bool cell = word == "cell";
+            const uint32_t index = s.Count("number");
+            const std::size_t expected = cell ? setup.cells.size() : setup.ues.size();
+            if (index != expected)
+            {
+                s.Fail(word + " " + std::to_string(index) + ": numbers go up by one, " +
+                       std::to_string(expected) + " is next");
+            }
+            const double x = s.Number("x");
+            const double y = s.Number("y");
+            const double z = s.Number("z");
+            if (cell)
+            {
+                setup.cells.emplace_back(x, y, z);
+            }
+            else
+            {
+                s.ReadOptions({"cell"});
+                setup.ues.push_back({Vector(x, y, z), s.CountOption("cell")});
+                if (setup.ues.back().cell >= setup.cells.size())
+                {
+                    s.Fail("cell=" + std::to_string(setup.ues.back().cell) +
+                           ": there is no such cell before this line");
+                }
+            }
+        }
+        else if (word == "flow")
+        {
+            setup.flows.push_back(ReadFlow(s));
+            const auto& flow = setup.flows.back().radio;
+            if (flow.ue >= setup.ues.size())
+            {
+                s.Fail("ue=" + std::to_string(flow.ue) + ": there is no such UE before this line");
+            }
+            for (std::size_t i = 0; i + 1 < setup.flows.size(); ++i)
+            {
+                if (setup.flows[i].radio.flow == flow.flow || setup.flows[i].radio.port == flow.port)
+                {
+                    s.Fail("flow number or port is that of an earlier flow");
+                }
+            }
+        }
+        else
+        {
+            s.Fail("unknown statement '" + word +
+                   "': default, global, duration_s, backhaul, cell, ue or flow");
+        }
+    }
+    if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())
+    {
+        throw SetupError("the setup needs a duration_s, a cell and a ue");
+    }
+    return setup;
+}
+
+} // namespace ns3

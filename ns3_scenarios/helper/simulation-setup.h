@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef SIMULATION_SETUP_H
+#define SIMULATION_SETUP_H
+
+#include "nr-link.h"
+
+#include "ns3/data-rate.h"
+#include "ns3/nstime.h"
+#include "ns3/vector.h"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace ns3
+{
+
+/// A setup text that cannot be read: the message names the line and what is allowed.
+class SetupError : public std::runtime_error
+{
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A UE of a setup.
+struct SetupUe
+{
+    Vector position;  //!< in metres
+    uint32_t cell{0}; //!< serving cell
+};
+
+/// A flow of a setup.
+struct SetupFlow
+{
+    NrFlowConfig radio;        //!< its bearer
+    bool background{false};    //!< constant bit rate instead of an agent's messages
+    bool notify{false};        //!< whether agents are told of each packet that arrives
+    double rateBps{0.0};       //!< of background traffic, UDP payload
+    uint32_t packetBytes{0};   //!< of background traffic, UDP payload
+    Time start;                //!< of background traffic
+    Time stop{Time::Max()};    //!< of background traffic
+};
+
+/**
+ * What to simulate, read from a text with one statement a line:
+ *
+ *     global RngSeed 1                          # a GlobalValue
+ *     default ns3::NrRan::GnbTxPower 33         # an attribute's default, applied at once
+ *     duration_s 10
+ *     backhaul rate_bps=1e10 delay_s=0.005 mtu_bytes=1500
+ *     cell 0 0 0 10                             # number and position in metres
+ *     ue 0 50 20 1.5 cell=0
+ *     flow 1 ue=0 direction=ul kind=semantic port=5001 fiveqi=80 priority=68 discard=1 notify=0
+ *     flow 2 ue=0 direction=dl kind=cbr port=5002 rate_bps=1e6 packet_bytes=1200 start_s=0 stop_s=9
+ */
+struct SimulationSetup
+{
+    Time duration;                         //!< of the radio's slots
+    DataRate backhaulRate{10000000000ULL}; //!< of the link edge server - UPF
+    Time backhaulDelay{MilliSeconds(5)};   //!< one way
+    uint16_t backhaulMtu{1500};            //!< largest IP packet in bytes
+    std::vector<Vector> cells;             //!< positions in metres
+    std::vector<SetupUe> ues;              //!< by number
+    std::vector<SetupFlow> flows;          //!< any order
+
+    /**
+     * Reads a text and applies its defaults and global values.
+     *
+     * \param text the statements
+     * \return the setup
+     */
+    static SimulationSetup Parse(const std::string& text);
+};
+
+} // namespace ns3
+
+#endif // SIMULATION_SETUP_H

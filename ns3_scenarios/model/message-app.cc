@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "message-app.h"
+
+#include "nr-message-tag.h"
+
+#include "ns3/packet.h"
+#include "ns3/udp-socket-factory.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace ns3
+{
+
+NS_OBJECT_ENSURE_REGISTERED(MessageApp);
+
+TypeId
+MessageApp::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::MessageApp").SetParent<Object>().SetGroupName("Cosim").AddConstructor<
+            MessageApp>();
+    return tid;
+}
+
+void
+MessageApp::Configure(Ptr<Node> sender,
+                      Ptr<Node> receiver,
+                      Ipv4Address to,
+                      uint16_t port,
+                      ReceiveCallback callback)
+{
+    m_callback = std::move(callback);
+    m_receiver = Socket::CreateSocket(receiver, UdpSocketFactory::GetTypeId());
+    if (m_receiver->Bind(InetSocketAddress(Ipv4Address::GetAny(), port)) != 0)
+    {
+        throw std::runtime_error("UDP port " + std::to_string(port) + " is taken twice");
+    }
+    m_receiver->SetRecvCallback(MakeCallback(&MessageApp::OnReceive, this));
+    m_sender = Socket::CreateSocket(sender, UdpSocketFactory::GetTypeId());
+    m_sender->Bind();
+    m_sender->Connect(InetSocketAddress(to, port));
+}
+
+void
+MessageApp::Send(const uint8_t* data,
+                 uint32_t bytes,
+                 uint64_t messageId,
+                 double importance,
+                 Time deadline)
+{
+    auto packet = Create<Packet>(data, bytes);
+    if (messageId != 0)
+    {
+        NrMessageTag tag;
+        tag.m_messageId = messageId;
+        tag.m_importance = importance;
+        tag.m_deadline = deadline;
+        packet->AddPacketTag(tag);
+    }
+    m_sender->Send(packet);
+}
+
+void
+MessageApp::OnReceive(Ptr<Socket> socket)
+{
+    while (Ptr<Packet> packet = socket->Recv())
+    {
+        m_buffer.resize(packet->GetSize());
+        packet->CopyData(m_buffer.data(), packet->GetSize());
+        m_bytes += packet->GetSize();
+        ++m_packets;
+        if (m_callback)
+        {
+            m_callback(m_buffer);
+        }
+    }
+}
+
+uint64_t
+MessageApp::GetReceivedBytes() const
+{
+    return m_bytes;
+}
+
+uint64_t
+MessageApp::GetReceivedPackets() const
+{
+    return m_packets;
+}
+
+void
+MessageApp::DoDispose()
+{
+    m_sender = nullptr;
+    m_receiver = nullptr;
+    m_callback = nullptr;
+    Object::DoDispose();
+}
+
+} // namespace ns3

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "nr-eesm.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ns3
+{
+
+NrEesm::NrEesm(std::span<const float> beta)
+    : m_beta(beta.begin(), beta.end())
+{
+}
+
+double
+NrEesm::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
+{
+    const float beta = m_beta.at(mcs);
+    // The least SINR dominates: taken out of the sum, nothing under- or overflows.
+    const float least = *std::min_element(sinr.begin(), sinr.end());
+    const float scale = -1.0F / beta;
+    float sum = 0.0F;
+    for (const float value : sinr)
+    {
+        sum += std::exp((value - least) * scale);
+    }
+    return least - double(beta) * std::log(double(sum) / double(sinr.size()));
+}
+
+} // namespace ns3

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "nr-link.h"
+
+#include "nr-message-tag.h"
+
+#include "ns3/boolean.h"
+#include "ns3/double.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ns3
+{
+
+using cosim::sim::Direction;
+using cosim::sim::PacketEvent;
+using cosim::sim::PacketReason;
+
+NS_OBJECT_ENSURE_REGISTERED(NrLink);
+
+TypeId
+NrLink::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::NrLink")
+            .SetParent<Object>()
+            .SetGroupName("Cosim")
+            .AddConstructor<NrLink>()
+            .AddAttribute("HarqProcesses",
+                          "HARQ processes (TS 38.214 clause 5.1)",
+                          UintegerValue(16),
+                          MakeUintegerAccessor(&NrLink::m_processCount),
+                          MakeUintegerChecker<uint32_t>(1, 32))
+            .AddAttribute("AverageSlots",
+                          "Time constant of the average rate of proportional fair, in slots",
+                          DoubleValue(100.0),
+                          MakeDoubleAccessor(&NrLink::m_averageSlots),
+                          MakeDoubleChecker<double>(1.0));
+    return tid;
+}
+
+void
+NrLink::Configure(uint32_t cell,
+                  uint32_t ue,
+                  bool uplink,
+                  Ptr<NrTraceSink> sink,
+                  DeliverCallback deliver)
+{
+    m_cell = cell;
+    m_ue = ue;
+    m_uplink = uplink;
+    m_sink = sink;
+    m_deliver = std::move(deliver);
+    m_adaptation = CreateObject<NrLinkAdaptation>();
+    m_processes.resize(m_processCount);
+    m_counter.cell = cell;
+    m_counter.ue = ue;
+    m_counter.direction =
+        static_cast<uint32_t>(uplink ? Direction::UPLINK : Direction::DOWNLINK);
+    NrFlowConfig other;
+    other.ue = ue;
+    other.uplink = uplink;
+    other.priority = 127;
+    AddBearer(other);
+}
+
+void
+NrLink::AddBearer(const NrFlowConfig& flow)
+{
+    auto rlc = CreateObject<NrRlcUm>();
+    if (flow.discard)
+    {
+        rlc->SetAttribute("DiscardLate", BooleanValue(true));
+    }
+    rlc->SetCallback([this](const NrSduPtr& sdu, PacketEvent event) { OnSdu(sdu, event); });
+    m_bearers.push_back({flow, rlc});
+    std::stable_sort(m_bearers.begin(), m_bearers.end(), [](const Bearer& a, const Bearer& b) {
+        return a.flow.priority < b.flow.priority;
+    });
+}
+
+NrLink::Bearer&
+NrLink::Classify(Ptr<const Packet> packet)
+{
+    // IPv4 and the first half of UDP, read in place: parsing headers costs a copy of the packet.
+    uint8_t head[64];
+    const uint32_t bytes = packet->CopyData(head, sizeof head);
+    const uint32_t ihl = bytes > 0 ? (head[0] & 0x0fU) * 4U : 0;
+    constexpr uint8_t UDP = 17;
+    if (bytes >= ihl + 4 && ihl >= 20 && head[9] == UDP)
+    {
+        const uint16_t port = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
+        for (Bearer& bearer : m_bearers)
+        {
+            if (bearer.flow.port == port)
+            {
+                return bearer;
+            }
+        }
+    }
+    return m_bearers.back();
+}
+
+void
+NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
+{
+    Bearer& bearer = Classify(packet);
+    auto sdu = std::make_shared<NrSdu>();
+    sdu->packet = packet;
+    sdu->id = id;
+    sdu->flow = bearer.flow.flow;
+    sdu->bytes = packet->GetSize();
+    NrMessageTag tag;
+    if (packet->PeekPacketTag(tag))
+    {
+        sdu->messageId = tag.m_messageId;
+        sdu->importance = tag.m_importance;
+        sdu->deadline = tag.m_deadline;
+    }
+    else if (bearer.flow.budget != Time::Max())
+    {
+        sdu->deadline = Simulator::Now() + bearer.flow.budget;
+    }
+    bearer.rlc->Enqueue(sdu);
+}
+
+void
+NrLink::Describe(NrCandidate& candidate)
+{
+    candidate.demandBytes = 0;
+    candidate.priority = 127;
+    for (Bearer& bearer : m_bearers)
+    {
+        bearer.rlc->DiscardLate();
+        const NrSduPtr head = bearer.rlc->GetHead();
+        if (head == nullptr)
+        {
+            continue;
+        }
+        if (candidate.demandBytes == 0)
+        {
+            const Time now = Simulator::Now();
+            candidate.priority = bearer.flow.priority;
+            candidate.headDelayS = (now - head->enqueued).GetSeconds();
+            candidate.headBudgetS = head->deadline == Time::Max()
+                                        ? HUGE_VAL
+                                        : (head->deadline - now).GetSeconds();
+            candidate.headImportance = head->importance;
+        }
+        candidate.demandBytes += bearer.rlc->GetDemandBytes();
+    }
+}
+
+uint64_t
+NrLink::GetDemandBytes() const
+{
+    uint64_t bytes = 0;
+    for (const Bearer& bearer : m_bearers)
+    {
+        bytes += bearer.rlc->GetDemandBytes();
+    }
+    return bytes;
+}
+
+NrHarqProcess*
+NrLink::GetIdleProcess()
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state == NrHarqProcess::State::IDLE)
+        {
+            return &process;
+        }
+    }
+    return nullptr;
+}
+
+void
+NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state != NrHarqProcess::State::SENT || process.feedbackSlot > slot)
+        {
+            continue;
+        }
+        if (process.transmissions == 1)
+        {
+            m_adaptation->Feedback(process.decoded);
+        }
+        if (!process.decoded && process.transmissions < maxTransmissions)
+        {
+            process.state = NrHarqProcess::State::RETRANSMIT;
+            continue;
+        }
+        if (!process.decoded)
+        {
+            for (const auto& segment : process.segments)
+            {
+                // Every bearer's entity treats a lost piece alike; the packet knows its own.
+                m_bearers.front().rlc->Lose(segment);
+            }
+        }
+        process.segments.clear();
+        process.state = NrHarqProcess::State::IDLE;
+    }
+}
+
+void
+NrLink::FillBlock(NrHarqProcess& process)
+{
+    const uint32_t bytes = process.tbsBits / 8;
+    uint32_t used = 0;
+    process.segments.clear();
+    for (Bearer& bearer : m_bearers)
+    {
+        used += bearer.rlc->Fill(bytes - used, process.segments);
+    }
+    m_counter.padding += bytes - used;
+    for (const auto& segment : process.segments)
+    {
+        const uint32_t pdcp = segment.offset == 0 ? segment.sdu->pdcpHeader : 0;
+        m_counter.mac_header += segment.macHeader;
+        m_counter.rlc_header += segment.rlcHeader;
+        m_counter.pdcp_header += pdcp;
+        m_counter.sdu_sent += segment.bytes - pdcp;
+    }
+}
+
+void
+NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded)
+{
+    const uint32_t bytes = process.tbsBits / 8;
+    m_counter.phy += bytes;
+    if (process.transmissions > 1)
+    {
+        m_counter.retransmitted += bytes;
+    }
+    for (const auto& segment : process.segments)
+    {
+        segment.sdu->airBytes += segment.macHeader + segment.rlcHeader + segment.bytes;
+    }
+    ++m_period.blocks;
+    m_period.lost += !decoded;
+    m_period.mcsSum += process.mcs;
+    m_period.sinrSum += sinrDb;
+    m_period.prbs += process.prbs;
+}
+
+void
+NrLink::Receive(const NrHarqProcess& process)
+{
+    for (const auto& segment : process.segments)
+    {
+        m_bearers.front().rlc->Receive(segment);
+    }
+}
+
+void
+NrLink::UpdateAverage(double served)
+{
+    m_averageRate += (served - m_averageRate) / m_averageSlots;
+}
+
+double
+NrLink::GetAverageRate() const
+{
+    return m_averageRate;
+}
+
+void
+NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
+{
+    const bool final = event == PacketEvent::DELIVER || event == PacketEvent::DROP ||
+                       event == PacketEvent::DISCARD;
+    cosim::sim::PacketRecord record{};
+    record.t_s = Simulator::Now().GetSeconds();
+    record.packet_id = sdu->id;
+    record.message_id = sdu->messageId;
+    record.flow = sdu->flow;
+    record.ue = m_ue;
+    record.cell = m_cell;
+    record.direction = m_counter.direction;
+    record.event = static_cast<uint32_t>(event);
+    record.reason = static_cast<uint32_t>(
+        event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
+    record.bytes = sdu->bytes;
+    record.air_bytes = final ? sdu->airBytes : 0;
+    m_sink->Packet(record);
+    const uint64_t sentBytes = sdu->sent > sdu->pdcpHeader ? sdu->sent - sdu->pdcpHeader : 0;
+    if (event == PacketEvent::DELIVER)
+    {
+        m_counter.sdu_delivered += sdu->bytes;
+        m_period.deliveredBytes += sdu->bytes;
+        m_period.delaysMs.push_back((Simulator::Now() - sdu->enqueued).GetSeconds() * 1e3);
+        m_deliver(sdu->packet);
+    }
+    else if (event == PacketEvent::DROP && sdu->reason == PacketReason::SIMULATION_END)
+    {
+        m_counter.sdu_in_flight += sentBytes;
+    }
+    else if (event == PacketEvent::DROP)
+    {
+        m_counter.sdu_lost += sentBytes;
+    }
+}
+
+void
+NrLink::EmitKpi(Time end, double seconds)
+{
+    cosim::sim::KpiRecord record{};
+    const double blocks = static_cast<double>(m_period.blocks);
+    auto& delays = m_period.delaysMs;
+    record.t_s = end.GetSeconds();
+    record.cell = m_cell;
+    record.ue = m_ue;
+    record.direction = m_counter.direction;
+    record.prb_used = m_period.prbs;
+    record.throughput_bps = 8.0 * static_cast<double>(m_period.deliveredBytes) / seconds;
+    const bool any = m_period.blocks > 0;
+    record.bler = any ? static_cast<double>(m_period.lost) / blocks : NAN;
+    record.mcs_mean = any ? static_cast<double>(m_period.mcsSum) / blocks : NAN;
+    record.sinr_db = any ? m_period.sinrSum / blocks : NAN;
+    for (const Bearer& bearer : m_bearers)
+    {
+        record.queue_bytes += bearer.rlc->GetQueuedBytes();
+    }
+    record.delay_ms_mean = NAN;
+    record.delay_ms_p95 = NAN;
+    if (!delays.empty())
+    {
+        double sum = 0.0;
+        for (const double delay : delays)
+        {
+            sum += delay;
+        }
+        record.delay_ms_mean = sum / static_cast<double>(delays.size());
+        // Nearest rank: the smallest value that 95 % do not exceed.
+        const auto rank = static_cast<std::size_t>(
+            std::ceil(0.95 * static_cast<double>(delays.size())) - 1);
+        std::nth_element(delays.begin(), delays.begin() + static_cast<long>(rank), delays.end());
+        record.delay_ms_p95 = delays[rank];
+    }
+    m_sink->Kpi(record);
+    m_period = Period{};
+}
+
+void
+NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state == NrHarqProcess::State::IDLE)
+        {
+            continue;
+        }
+        for (const auto& segment : process.segments)
+        {
+            const NrSduPtr& sdu = segment.sdu;
+            if (!sdu->closed)
+            {
+                sdu->closed = true;
+                sdu->reason = sdu->lost ? sdu->reason : PacketReason::SIMULATION_END;
+                OnSdu(sdu, PacketEvent::DROP);
+            }
+        }
+    }
+    for (Bearer& bearer : m_bearers)
+    {
+        bearer.rlc->Flush();
+    }
+    constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
+    m_counter.app_delivered = appBytes;
+    m_counter.ip_udp_header = IP_UDP_HEADER_BYTES * appPackets;
+    m_sink->Counter(m_counter);
+}
+
+std::vector<NrHarqProcess>&
+NrLink::GetProcesses()
+{
+    return m_processes;
+}
+
+Ptr<NrLinkAdaptation>
+NrLink::GetLinkAdaptation() const
+{
+    return m_adaptation;
+}
+
+} // namespace ns3

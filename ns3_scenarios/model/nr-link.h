@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_LINK_H
+#define NR_LINK_H
+
+#include "nr-harq-process.h"
+#include "nr-link-adaptation.h"
+#include "nr-rlc-um.h"
+#include "nr-scheduler.h"
+#include "nr-trace-sink.h"
+
+#include "ns3/object.h"
+
+#include <functional>
+#include <vector>
+
+namespace ns3
+{
+
+/// A flow as the radio sees it.
+struct NrFlowConfig
+{
+    uint32_t flow{0};        //!< flow number
+    uint32_t ue{0};          //!< UE
+    bool uplink{false};      //!< direction
+    uint16_t port{0};        //!< UDP destination port
+    uint8_t fiveqi{9};       //!< 5QI (TS 23.501 clause 5.7.4)
+    uint8_t priority{90};    //!< priority level, 1 comes first
+    Time budget{Time::Max()}; //!< packet delay budget
+    bool discard{false};     //!< whether late packets leave the queue
+};
+
+/**
+ * One UE in one direction: its bearers, HARQ processes, link adaptation, and what is counted.
+ */
+class NrLink : public Object
+{
+  public:
+    /// Hands a packet to the layer above at the other end.
+    using DeliverCallback = std::function<void(Ptr<Packet>)>;
+
+    /**
+     * \return the TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * \param cell serving cell
+     * \param ue UE number
+     * \param uplink direction
+     * \param sink where records go
+     * \param deliver takes packets at the far end
+     */
+    void Configure(uint32_t cell,
+                   uint32_t ue,
+                   bool uplink,
+                   Ptr<NrTraceSink> sink,
+                   DeliverCallback deliver);
+
+    /**
+     * \param flow a flow that gets a bearer of its own
+     */
+    void AddBearer(const NrFlowConfig& flow);
+
+    /**
+     * Takes an IP packet into the bearer of its UDP destination port, or the default bearer.
+     *
+     * \param packet the packet
+     * \param id number of the packet in the run
+     */
+    void Enqueue(Ptr<Packet> packet, uint64_t id);
+
+    /**
+     * Discards late packets and describes what waits.
+     *
+     * \param candidate its demand, priority and head fields are set
+     */
+    void Describe(NrCandidate& candidate);
+
+    /**
+     * \return bytes that would empty the queues, headers included
+     */
+    uint64_t GetDemandBytes() const;
+
+    /**
+     * \return an idle HARQ process or null
+     */
+    NrHarqProcess* GetIdleProcess();
+
+    /**
+     * Applies the feedback that is known at a slot.
+     *
+     * \param slot the slot
+     * \param maxTransmissions of a block
+     */
+    void ApplyFeedback(uint64_t slot, uint32_t maxTransmissions);
+
+    /**
+     * Fills a new transport block from the bearers, highest priority first.
+     *
+     * \param process an idle process whose tbsBits are set
+     */
+    void FillBlock(NrHarqProcess& process);
+
+    /**
+     * Counts a transmission of a block and what it costs its packets.
+     *
+     * \param process the process, its transmissions already raised
+     * \param sinrDb effective SINR of this transmission
+     * \param decoded whether the block is decoded after it
+     */
+    void CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded);
+
+    /**
+     * Gives the contents of a decoded block to the receiver.
+     *
+     * \param process the process
+     */
+    void Receive(const NrHarqProcess& process);
+
+    /**
+     * \param served bytes of new data in this slot, for the average rate
+     */
+    void UpdateAverage(double served);
+
+    /**
+     * \return the averaged rate in bytes a slot
+     */
+    double GetAverageRate() const;
+
+    /**
+     * Reports the figures of a period and starts the next.
+     *
+     * \param end its end
+     * \param seconds its length
+     */
+    void EmitKpi(Time end, double seconds);
+
+    /**
+     * Ends all packets under way and reports the byte counters.
+     *
+     * \param appBytes UDP payload bytes that reached their application
+     * \param appPackets how many packets these were
+     */
+    void Finish(uint64_t appBytes, uint64_t appPackets);
+
+    /**
+     * \return the processes
+     */
+    std::vector<NrHarqProcess>& GetProcesses();
+
+    /**
+     * \return the MCS choice
+     */
+    Ptr<NrLinkAdaptation> GetLinkAdaptation() const;
+
+  private:
+    /// A bearer: its flow and its RLC entity.
+    struct Bearer
+    {
+        NrFlowConfig flow; //!< the flow
+        Ptr<NrRlcUm> rlc;  //!< its entity
+    };
+
+    /// Sums over a period.
+    struct Period
+    {
+        uint64_t deliveredBytes{0};  //!< IP bytes
+        uint64_t blocks{0};          //!< transmissions
+        uint64_t lost{0};            //!< of these not decoded
+        uint64_t mcsSum{0};          //!< of their MCS indices
+        double sinrSum{0.0};         //!< of their effective SINRs in dB
+        uint32_t prbs{0};            //!< PRBs used
+        std::vector<double> delaysMs; //!< of delivered packets
+    };
+
+    /**
+     * \param packet an IP packet
+     * \return the bearer for it
+     */
+    Bearer& Classify(Ptr<const Packet> packet);
+
+    /**
+     * Writes a packet record and counts its bytes.
+     *
+     * \param sdu the packet
+     * \param event what happened
+     */
+    void OnSdu(const NrSduPtr& sdu, cosim::sim::PacketEvent event);
+
+    double m_averageSlots{0.0};            //!< time constant of the average rate
+    uint32_t m_cell{0};                    //!< serving cell
+    uint32_t m_ue{0};                      //!< UE
+    bool m_uplink{false};                  //!< direction
+    Ptr<NrTraceSink> m_sink;               //!< where records go
+    DeliverCallback m_deliver;             //!< takes packets at the far end
+    std::vector<Bearer> m_bearers;         //!< by priority, the default bearer last
+    std::vector<NrHarqProcess> m_processes; //!< HARQ
+    Ptr<NrLinkAdaptation> m_adaptation;    //!< MCS choice
+    cosim::sim::CounterRecord m_counter{}; //!< bytes over the run
+    Period m_period;                       //!< sums since the last KPI record
+    double m_averageRate{0.0};             //!< bytes a slot
+    uint32_t m_processCount{0};            //!< HARQ processes
+};
+
+} // namespace ns3
+
+#endif // NR_LINK_H

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_PHY_ABSTRACTION_H
+#define NR_PHY_ABSTRACTION_H
+
+#include "nr-bler-table.h"
+#include "nr-carrier.h"
+#include "nr-eesm.h"
+
+#include "ns3/object.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * From the SINR of each PRB to the probability that a transport block is lost: effective SINR (EESM)
+ * and a table of block error rates, both measured elsewhere and given to it.
+ */
+class NrPhyAbstraction : public Object
+{
+  public:
+    /**
+     * \return the TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * \param carrier the carrier
+     * \param bler block error rates
+     * \param eesm its betas
+     */
+    void Set(Ptr<NrCarrier> carrier,
+             std::shared_ptr<const NrBlerTable> bler,
+             std::shared_ptr<const NrEesm> eesm);
+
+    /**
+     * \param sinr linear SINR of the PRBs in use
+     * \param mcs MCS index
+     * \return the effective SINR, linear
+     */
+    double GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const;
+
+    /**
+     * \param sinr linear SINR of each PRB
+     * \return the effective SINR in dB for each MCS
+     */
+    std::vector<float> GetReport(std::span<const float> sinr) const;
+
+    /**
+     * \param mcs MCS index
+     * \param tbsBits transport block size
+     * \param sinrDb effective SINR in dB
+     * \return the probability that the block is lost
+     */
+    double GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const;
+
+    /**
+     * \param mcs MCS index
+     * \param target block error rate
+     * \return the SINR in dB at which a code block of the reference size meets the target
+     */
+    double GetThresholdDb(uint8_t mcs, double target) const;
+
+    /**
+     * \return the lowest MCS that the table knows
+     */
+    uint8_t GetLowestMcs() const;
+
+  private:
+    Ptr<NrCarrier> m_carrier;                  //!< the carrier
+    std::shared_ptr<const NrBlerTable> m_bler; //!< block error rates
+    std::shared_ptr<const NrEesm> m_eesm;      //!< betas
+    uint32_t m_referenceBits{0};               //!< code block size of the thresholds
+    uint8_t m_lowestMcs{0};                    //!< first MCS in the table
+    mutable std::vector<double> m_thresholds;  //!< of each MCS, for m_target
+    mutable double m_target{-1.0};             //!< that the thresholds are for
+};
+
+} // namespace ns3
+
+#endif // NR_PHY_ABSTRACTION_H

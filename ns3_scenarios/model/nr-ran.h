@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_RAN_H
+#define NR_RAN_H
+
+#include "nr-carrier.h"
+#include "nr-channel-source.h"
+#include "nr-link.h"
+#include "nr-phy-abstraction.h"
+#include "nr-scheduler.h"
+#include "nr-trace-sink.h"
+
+#include "ns3/object.h"
+#include "ns3/random-variable-stream.h"
+
+#include <functional>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * The cells of a carrier and their UEs, driven by one event a slot.
+ *
+ * In a slot, in this order: blocks decoded in the slot before are delivered; the channel moves on;
+ * UEs measure; every cell schedules both directions; every transmission's SINR per PRB is computed,
+ * with the interference of what the other cells transmit in the same slot; blocks are decoded or not
+ * by a random draw against their error rate.
+ */
+class NrRan : public Object
+{
+  public:
+    /// Takes an IP packet of a UE that left the air.
+    using DeliverCallback = std::function<void(uint32_t ue, Ptr<Packet>)>;
+
+    /**
+     * \return the TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * \param carrier the carrier, the same for all cells
+     * \param phy from SINR to block error rate
+     * \param channel gains of all links
+     * \param sink where records go
+     * \param cells the number of cells
+     */
+    void Configure(Ptr<NrCarrier> carrier,
+                   Ptr<NrPhyAbstraction> phy,
+                   Ptr<NrChannelSource> channel,
+                   Ptr<NrTraceSink> sink,
+                   uint32_t cells);
+
+    /**
+     * \param cell serving cell
+     * \return the UE's number
+     */
+    uint32_t AddUe(uint32_t cell);
+
+    /**
+     * \param flow a flow that gets a bearer of its own
+     */
+    void AddFlow(const NrFlowConfig& flow);
+
+    /**
+     * \param toUe takes downlink packets at the UE
+     * \param toNetwork takes uplink packets at the gNB
+     */
+    void SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork);
+
+    /**
+     * \param ue the UE
+     * \param uplink direction
+     * \param packet an IP packet for the air
+     */
+    void Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet);
+
+    /**
+     * Starts the slots.
+     *
+     * \param end simulated time of the last slot
+     */
+    void Start(Time end);
+
+    /**
+     * Ends all packets under way and reports the byte counters. Call after the simulation.
+     *
+     * \param appBytes gives UDP payload bytes that reached their application, by UE and direction
+     * \param appPackets the same for packets
+     */
+    void Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
+                const std::function<uint64_t(uint32_t, bool)>& appPackets);
+
+    /**
+     * \param ue the UE
+     * \param uplink direction
+     * \return its link
+     */
+    Ptr<NrLink> GetLink(uint32_t ue, bool uplink) const;
+
+    /**
+     * \param stream first stream number
+     * \return streams used
+     */
+    int64_t AssignStreams(int64_t stream);
+
+  private:
+    /// A UE.
+    struct Ue
+    {
+        uint32_t cell{0};          //!< serving cell
+        Ptr<NrLink> links[2];      //!< downlink, uplink
+        double gain{0.0};          //!< filtered mean gain to the serving cell, for power control
+        uint64_t knownBytes{0};    //!< uplink buffer as the gNB knows it
+        uint64_t knownFrom{0};     //!< slot in which the gNB learns of a new buffer
+        bool requested{false};     //!< a scheduling request is under way
+    };
+
+    /// A cell.
+    struct Cell
+    {
+        Ptr<NrScheduler> schedulers[2]; //!< downlink, uplink
+        std::vector<double> power;      //!< transmitted downlink power of each PRB now, in W
+        std::vector<int32_t> sender;    //!< UE that transmits in each uplink PRB now, -1 none
+        std::vector<double> sentPower;  //!< power with which that UE transmits, in W
+    };
+
+    /// A transmission of this slot.
+    struct Transmission
+    {
+        uint32_t ue;            //!< UE
+        bool uplink;            //!< direction
+        NrHarqProcess* process; //!< its block
+        uint32_t firstPrb;      //!< first PRB
+        double power;           //!< of each PRB, in W
+    };
+
+    /// The slot event.
+    void Slot();
+
+    /**
+     * Takes new measurements where they are due.
+     */
+    void Measure();
+
+    /**
+     * Schedules one cell and direction.
+     *
+     * \param cell the cell
+     * \param uplink direction
+     * \param symbols data symbols in this slot
+     */
+    void Schedule(uint32_t cell, bool uplink, uint32_t symbols);
+
+    /**
+     * Adds a transmission to the slot.
+     *
+     * \param ue the UE
+     * \param uplink direction
+     * \param process its block
+     * \param firstPrb first PRB
+     */
+    void Transmit(uint32_t ue, bool uplink, NrHarqProcess& process, uint32_t firstPrb);
+
+    /**
+     * Decides whether a block is decoded.
+     *
+     * \param transmission the transmission
+     */
+    void Decode(const Transmission& transmission);
+
+    /**
+     * \param ue the UE
+     * \param prbs PRBs in use
+     * \return uplink power of each PRB in W
+     */
+    double GetUplinkPower(const Ue& ue, uint32_t prbs) const;
+
+    /**
+     * \param ue the UE
+     * \return power of a PRB in W that open-loop power control aims at (TS 38.213 clause 7.1.1)
+     */
+    double GetUplinkTarget(const Ue& ue) const;
+
+    /**
+     * Makes a UE ask for a grant if the gNB believes its buffer empty.
+     *
+     * \param ue the UE
+     */
+    void NoteUplinkData(Ue& ue);
+
+    Ptr<NrCarrier> m_carrier;         //!< the carrier
+    Ptr<NrPhyAbstraction> m_phy;      //!< error model
+    Ptr<NrChannelSource> m_channel;   //!< gains
+    Ptr<NrTraceSink> m_sink;          //!< records
+    Ptr<UniformRandomVariable> m_draw; //!< decides on blocks
+    std::vector<Cell> m_cells;        //!< cells
+    std::vector<Ue> m_ues;            //!< UEs
+    std::vector<Transmission> m_now;  //!< of this slot
+    DeliverCallback m_toUe;           //!< at the UE
+    DeliverCallback m_toNetwork;      //!< at the gNB
+    std::vector<float> m_sinr;        //!< scratch
+    std::vector<NrCandidate> m_candidates; //!< scratch
+    std::vector<uint32_t> m_shares;   //!< scratch
+    uint64_t m_slot{0};               //!< number of the slot
+    uint64_t m_packets{0};            //!< packets so far
+    Time m_end;                       //!< end of the slots
+    Time m_nextKpi;                   //!< end of the period
+    double m_gnbNoise{0.0};           //!< W a PRB
+    double m_ueNoise{0.0};            //!< W a PRB
+    double m_gnbPower{0.0};           //!< W a PRB
+
+    TypeId m_schedulerType;           //!< class of the schedulers
+    double m_gnbTxPowerDbm{0.0};      //!< total
+    double m_gnbNoiseFigureDb{0.0};   //!< receiver
+    double m_ueTxPowerDbm{0.0};       //!< maximum
+    double m_ueNoiseFigureDb{0.0};    //!< receiver
+    double m_p0Dbm{0.0};              //!< a PRB
+    double m_alpha{0.0};              //!< share of the path loss
+    uint32_t m_maxHarqTx{0};          //!< transmissions of a block
+    uint32_t m_k1Slots{0};            //!< data to feedback
+    uint32_t m_cqiPeriodSlots{0};     //!< between measurements
+    uint32_t m_grantDelaySlots{0};    //!< data to grant
+    Time m_kpiPeriod;                 //!< of records
+    bool m_slotTrace{true};           //!< whether blocks are recorded
+};
+
+} // namespace ns3
+
+#endif // NR_RAN_H

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_SDU_H
+#define NR_SDU_H
+
+#include "cosim/sim/records.hpp"
+
+#include "ns3/nstime.h"
+#include "ns3/packet.h"
+
+#include <memory>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * An IP packet on its way over the air, with everything that is counted of it.
+ *
+ * Transmitter and receiver share the object: the simulation sees both ends, the protocol does not use
+ * that knowledge (a transmitter in unacknowledged mode goes on sending the rest of a packet of which
+ * a part is lost).
+ */
+struct NrSdu
+{
+    Ptr<Packet> packet;              //!< the IP packet
+    uint64_t id{0};                  //!< packet number in the run
+    uint64_t messageId{0};           //!< semantic message, 0 for none
+    double importance{0.0};          //!< PDU-set importance
+    Time deadline{Time::Max()};      //!< useless afterwards
+    uint32_t flow{0};                //!< flow number
+    uint32_t bytes{0};               //!< IP bytes
+    uint32_t pdcpHeader{0};          //!< bytes that PDCP puts in front
+    Time enqueued;                   //!< entry into the RLC queue
+    uint32_t sent{0};                //!< bytes (PDCP PDU) given to transport blocks
+    uint32_t received{0};            //!< bytes (PDCP PDU) received
+    uint32_t segmentsUnderWay{0};    //!< in transport blocks whose fate is open
+    uint32_t airBytes{0};            //!< MAC, RLC and PDCP bytes spent, retransmissions too
+    Time firstReceived{Time::Max()}; //!< start of the reassembly timer
+    bool started{false};             //!< a byte of it was sent
+    bool lost{false};                //!< a part of it is lost for good
+    bool closed{false};              //!< its fate was reported
+    cosim::sim::PacketReason reason{cosim::sim::PacketReason::NONE}; //!< why it was lost
+
+    /**
+     * \return bytes of the PDCP PDU: header and IP packet
+     */
+    uint32_t Size() const
+    {
+        return bytes + pdcpHeader;
+    }
+};
+
+/// Shared between the queue, transport blocks and the receiver.
+using NrSduPtr = std::shared_ptr<NrSdu>;
+
+/// A piece of an SDU in a transport block, with the header bytes that it costs there.
+struct NrRlcSegment
+{
+    NrSduPtr sdu;         //!< what it is a piece of
+    uint32_t offset{0};   //!< first byte in the PDCP PDU
+    uint32_t bytes{0};    //!< bytes of the PDCP PDU
+    uint32_t rlcHeader{0}; //!< RLC header bytes
+    uint32_t macHeader{0}; //!< MAC subheader bytes
+};
+
+} // namespace ns3
+
+#endif // NR_SDU_H
