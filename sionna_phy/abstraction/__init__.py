@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""Link abstraction: from the SINRs of a transport block's PRBs to the probability that it is lost."""
+
+from sionna_phy.abstraction.bler import BlerTable, load_bler_table
+from sionna_phy.abstraction.eesm import eesm_beta, effective_sinr_eesm
+
+__all__ = ["BlerTable", "eesm_beta", "effective_sinr_eesm", "load_bler_table"]

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The interface of channel producers, and the choice among them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sionna_phy.channel.spec import ChannelSpec
+
+
+@dataclass(frozen=True)
+class ChannelBlockArray:
+    """A block of gains.
+
+    Attributes:
+        number: from 0; block n begins where n-1 ends.
+        t_start_s: simulated time of its first sample.
+        sample_interval_s: each sample holds for so long.
+        gains: float32 power gains, linear, shape [times, cells, ues, layers, prbs], with path loss,
+            shadowing, antennas and beamforming.
+    """
+
+    number: int
+    t_start_s: float
+    sample_interval_s: float
+    gains: npt.NDArray[np.float32]
+
+
+class ChannelProducer(ABC):
+    """Makes blocks. Block n follows from the spec and n alone, whatever was asked before."""
+
+    def __init__(self, spec: ChannelSpec) -> None:
+        self.spec = spec
+
+    def prepare(self) -> None:
+        """Do what all blocks share; `block` does it itself if this was not called."""
+
+    @abstractmethod
+    def gains(self, number: int) -> npt.NDArray[np.float32]:
+        """Return the gains of block `number`, shape [times, cells, ues, layers, prbs]."""
+
+    def block(self, number: int) -> ChannelBlockArray:
+        """Return block `number`."""
+        return ChannelBlockArray(
+            number=number,
+            t_start_s=number * self.spec.block_duration_s,
+            sample_interval_s=self.spec.sample_interval_s,
+            gains=np.ascontiguousarray(self.gains(number), dtype=np.float32),
+        )
+
+
+def make_producer(spec: ChannelSpec) -> ChannelProducer:
+    """Return the producer for a spec's model.
+
+    Raises:
+        ValueError: no such model.
+    """
+    # Imported here: Sionna takes seconds, and a constant channel does not need it.
+    if spec.model == "constant":
+        from sionna_phy.channel.constant import ConstantProducer
+
+        return ConstantProducer(spec)
+    if spec.model in ("umi", "uma", "rma"):
+        from sionna_phy.channel.tr38901 import Tr38901Producer
+
+        return Tr38901Producer(spec)
+    raise ValueError(f"no channel model {spec.model!r}; there are umi, uma, rma, constant")
