@@ -33,13 +33,13 @@ from models.codecs.quantiser import (
     quantise,
     unpack_unit,
 )
+from models.codecs.registry import codec_rungs
 from models.codecs.store import ResultStore, content_key
 from models.codecs.weights import SHIPPED, CodecWeights, load_weights
 from models.tasks import Sample
 
 MAX_TOKENS = 64
 DEFAULT_RUNG = "d16-int4"
-RUNGS = ("default", "d32-int8", "d16-int8", "d16-int4", "d8-int4", "d4-int4")
 
 
 class LlmTokenCodec(Codec):
@@ -77,7 +77,7 @@ class LlmTokenCodec(Codec):
     @property
     def rungs(self) -> tuple[str, ...]:
         """Return the ladder; any d<n>-int<b>[-top<k>] works too."""
-        return RUNGS
+        return codec_rungs(self.name)
 
     @property
     def fingerprint(self) -> str:

@@ -74,13 +74,14 @@ def parse_rung(name: str) -> Rung:
 
 def quantise(values: Tensor, bits: int) -> Tensor:
     """Return level numbers 0 to 2**bits - 1, int64, of the shape of `values`."""
-    half = 2 ** (bits - 1)
+    half = 1 << (bits - 1)
     return torch.clamp(torch.floor(values / STEPS[bits]) + half, 0, 2 * half - 1).long()
 
 
 def dequantise(levels: Tensor, bits: int) -> Tensor:
     """Return the middle of each level, float32."""
-    return (levels.float() - 2 ** (bits - 1) + 0.5) * STEPS[bits]
+    half = 1 << (bits - 1)
+    return (levels.float() - half + 0.5) * STEPS[bits]
 
 
 def straight_through(values: Tensor, bits: int) -> Tensor:

@@ -3,11 +3,12 @@
 
     python -m models.training.train_llm_token --task sentiment
 
-First the baseline's edge model (low-rank changes and head on the clean residual stream), then the
-split codec: bottleneck, low-rank changes and head together, under random rungs and random loss of
-tokens, taught by the labels and by the baseline's own answers. Then a linear score of each token's
-importance is fitted to the gradient that the trained edge model sends back to it, and confidence
-and threshold are set on validation data.
+First the baseline's edge model: low-rank changes and head on the clean residual stream. The
+gradients that its answers send back to the cut say which directions and which tokens matter: they
+set the bottleneck's first values and fit the linear score of a token's importance. Then bottleneck,
+low-rank changes and head of the split codec are trained together under random rungs and random
+loss of tokens, taught by the labels and by the baseline's own answers. Last, confidence and
+threshold are set on validation data.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from torch.nn import functional
 from models.backbone import Backbone, load_backbone
 from models.codecs.llm_token import DEFAULT_RUNG
 from models.codecs.quantiser import MAX_DIMENSIONS, Rung, parse_rung
-from models.codecs.weights import SHIPPED
+from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import Task, get_task
 from models.training.features import Features, features_at, pack
 from models.training.modules import Bottleneck, EdgeModel
@@ -68,7 +69,7 @@ class Config:
     bottleneck_rate: float = 5e-4
     weight_decay: float = 0.01
     distil: float = 0.5
-    accept_accuracy: float = 0.85
+    accept_accuracy: float = 0.9
     dictionary_bytes: int = 112_640
 
 
@@ -76,11 +77,37 @@ RUNG_CHANCES = {
     "d32-int8": 0.1,
     "d16-int8": 0.1,
     "d16-int4": 0.35,
-    "d8-int4": 0.3,
-    "d4-int4": 0.15,
+    "d8-int4": 0.35,
+    "d4-int4": 0.1,
 }
-LOSS_FREE_CHANCE = 0.3
+LOSS_FREE_CHANCE = 0.25
+TOP_CHANCE = 0.35
+"""Of keeping only a text's most important tokens, as a budget does."""
+
 MAX_LOSS = 0.8
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the clean edge model's answers hang on.
+
+    Attributes:
+        mean: of the tokens at the cut, shape [hidden].
+        slopes: gradients at the first training tokens, shape [tokens, hidden].
+        weights: of the importance score, shape [hidden].
+        offset: of the importance score.
+    """
+
+    mean: Tensor
+    slopes: Tensor
+    weights: Tensor
+    offset: Tensor
+
+    def top(self, row: Tensor, share: float) -> Tensor:
+        """Return a sample's tokens without its `share` least important ones, ascending."""
+        scores = (row.float() - self.mean) @ self.weights
+        count = max(1, round(len(row) * (1 - share)))
+        return scores.topk(count).indices.sort().values
 
 
 class Trainer:
@@ -170,11 +197,42 @@ class Trainer:
         self.optimise(self.edge_groups(edge), self.config.clean_steps, loss_of)
         return edge
 
-    def train_token(self, teacher: EdgeModel) -> tuple[EdgeModel, Bottleneck]:
+    def probe(self, teacher: EdgeModel, count: int = 1500) -> "Probe":
+        """Ask the clean edge model what its answers hang on, and fit the importance score.
+
+        The gradient is that of the margin between the two best labels. A token's importance is its
+        rank, in its text, by |gradient · deviation from the mean|: to first order, by how much the
+        margin changes if the token becomes an average one.
+        """
+        rows = self.train.rows[:count]
+        mean = torch.cat(rows).float().mean(0)
+        slopes, targets = [], []
+        for first in range(0, len(rows), self.config.batch):
+            batch = rows[first : first + self.config.batch]
+            hidden, positions, lengths = pack(batch, [torch.arange(len(row)) for row in batch])
+            hidden.requires_grad_()
+            best = teacher(hidden, positions, lengths).topk(2, dim=-1).values
+            (slope,) = torch.autograd.grad((best[:, 0] - best[:, 1]).sum(), hidden)
+            slopes.append(slope)
+            hanging = (slope * (hidden.detach() - mean)).sum(-1).abs()
+            for part in torch.split(hanging, lengths):
+                targets.append((part.argsort().argsort().float() + 0.5) / len(part))
+        features, wanted = torch.cat(rows).float() - mean, torch.cat(targets)
+        offset = wanted.mean()
+        gram = features.T @ features
+        ridge = 1e-3 * float(gram.diagonal().mean())
+        weights = torch.linalg.solve(
+            gram + ridge * torch.eye(len(gram)), features.T @ (wanted - offset)
+        )
+        match = torch.corrcoef(torch.stack([features @ weights + offset, wanted]))[0, 1]
+        self.say(f"importance: correlation with its target {float(match):.3f}")
+        return Probe(mean, torch.cat(slopes), weights, offset)
+
+    def train_token(self, teacher: EdgeModel, probe: "Probe") -> tuple[EdgeModel, Bottleneck]:
         """Train the split codec's bottleneck and edge model."""
-        pool = torch.cat(self.train.rows[:1500]).float()
-        bottleneck = Bottleneck(pool, MAX_DIMENSIONS)
-        self.say(f"{MAX_DIMENSIONS} principal components hold {bottleneck.kept_variance:.3f}")
+        rows = torch.cat(self.train.rows)[: len(probe.slopes)].float()
+        bottleneck = Bottleneck(rows, probe.slopes, MAX_DIMENSIONS)
+        self.say(f"{MAX_DIMENSIONS} dimensions hold {bottleneck.kept_variance:.3f} of the variance")
         edge = self.new_edge()
         edge.load_state_dict(teacher.state_dict())
         rungs = [parse_rung(name) for name in RUNG_CHANCES]
@@ -185,10 +243,9 @@ class Trainer:
             rows = [self.train.rows[i] for i in chosen.tolist()]
             with torch.no_grad():
                 taught = teacher(*pack(rows, [torch.arange(len(row)) for row in rows]))
+            self.backbone.forget("training")
             rung = rungs[int(torch.multinomial(chances, 1, generator=self.generator))]
-            share = 0.0 if self.random() < LOSS_FREE_CHANCE else MAX_LOSS * self.random()
-            kept = [self.keep(len(row), share) for row in rows]
-            hidden, positions, lengths = pack(rows, kept)
+            hidden, positions, lengths = pack(rows, self.survivors(rows, probe))
             scores = edge(bottleneck(hidden, rung), positions, lengths)
             hard = functional.cross_entropy(scores, self.train.labels[chosen])
             soft = functional.kl_div(
@@ -205,45 +262,22 @@ class Trainer:
         self.optimise(groups, self.config.token_steps, loss_of)
         return edge, bottleneck
 
+    def survivors(self, rows: Sequence[Tensor], probe: "Probe") -> list[Tensor]:
+        """Return the tokens that each sample of a step keeps: all, the top, or some by chance."""
+        drawn = self.random()
+        if drawn < LOSS_FREE_CHANCE:
+            return [self.keep(len(row), 0.0) for row in rows]
+        share = MAX_LOSS * self.random()
+        if drawn < LOSS_FREE_CHANCE + TOP_CHANCE:
+            return [probe.top(row, share) for row in rows]
+        return [self.keep(len(row), share) for row in rows]
+
     def keep(self, length: int, share: float) -> Tensor:
         """Return the tokens that survive independent loss, at least one."""
         kept = torch.rand(length, generator=self.generator) >= share
         if not kept.any():
             kept[int(torch.randint(length, (), generator=self.generator))] = True
         return kept.nonzero()[:, 0]
-
-    def fit_importance(
-        self, edge: EdgeModel, bottleneck: Bottleneck, count: int = 1200
-    ) -> tuple[Tensor, Tensor]:
-        """Fit a linear score of a token's importance; return its weights and offset.
-
-        The target is the token's rank, in its text, by |gradient · deviation from the mean| of the
-        prediction's score at the cut: first-order, how much the answer hangs on the token.
-        """
-        rung = parse_rung(DEFAULT_RUNG)
-        inputs, targets = [], []
-        for first in range(0, min(count, len(self.train)), self.config.batch):
-            rows = self.train.rows[first : first + self.config.batch]
-            hidden, positions, lengths = pack(rows, [torch.arange(len(row)) for row in rows])
-            with torch.no_grad():
-                coded = bottleneck(hidden, rung)
-            coded.requires_grad_()
-            scores = edge(coded, positions, lengths)
-            (slope,) = torch.autograd.grad(scores.max(-1).values.sum(), coded)
-            hanging = (slope * (coded.detach() - bottleneck.mean)).sum(-1).abs()
-            for part, row in zip(torch.split(hanging, lengths), rows, strict=True):
-                inputs.append(row.float() - bottleneck.mean)
-                ranks = part.argsort().argsort().float()
-                targets.append((ranks + 0.5) / len(ranks))
-        features, wanted = torch.cat(inputs), torch.cat(targets)
-        offset = wanted.mean()
-        gram = features.T @ features
-        ridge = 1e-3 * float(gram.diagonal().mean())
-        gram += ridge * torch.eye(len(gram))
-        weights = torch.linalg.solve(gram, features.T @ (wanted - offset))
-        match = torch.corrcoef(torch.stack([features @ weights + offset, wanted]))[0, 1]
-        self.say(f"importance: correlation with its target {float(match):.3f}")
-        return weights, offset
 
     @torch.no_grad()
     def scores(
@@ -299,6 +333,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--task", required=True)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--clean-from", type=Path, help="folder with the baseline's weights: do not train them"
+    )
     parser.add_argument("--threads", type=int, default=1)
     for name, value in asdict(Config()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
@@ -331,7 +368,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "prior_probability": task.prior_probability,
     }
 
-    clean = trainer.train_clean()
+    if options.clean_from:
+        clean = trainer.new_edge()
+        clean.read(load_weights("raw-text", task.name, options.clean_from).tensors)
+    else:
+        clean = trainer.train_clean()
     scores = trainer.scores(clean, valid, None, None, 0.0)
     temperature, threshold = trainer.calibrate(scores, valid.labels)
     reached = accuracy(scores, valid.labels)
@@ -340,7 +381,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     meta |= {"temperature": temperature, "threshold": threshold}
     save(options.out / f"raw-text-{task.name}.safetensors", clean.tensors(), base | meta)
 
-    edge, bottleneck = trainer.train_token(clean)
+    probe = trainer.probe(clean)
+    edge, bottleneck = trainer.train_token(clean, probe)
     table = {}
     for name in RUNG_CHANCES:
         for share in (0.0, 0.5):
@@ -350,9 +392,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     default = parse_rung(DEFAULT_RUNG)
     mixed = [trainer.scores(edge, valid, bottleneck, default, share) for share in (0.0, 0.3, 0.6)]
     temperature, threshold = trainer.calibrate(torch.cat(mixed), valid.labels.repeat(3))
-    weights, offset = trainer.fit_importance(edge, bottleneck)
     tensors = edge.tensors() | bottleneck.tensors()
-    tensors |= {"importance": weights, "importance_bias": offset}
+    # the importance score is applied to deviations from the bottleneck's mean
+    offset = probe.offset + (bottleneck.mean - probe.mean) @ probe.weights
+    tensors |= {"importance": probe.weights, "importance_bias": offset}
     meta = {"validation_accuracy": table, "validation_n": len(valid)}
     meta |= {"temperature": temperature, "threshold": threshold}
     save(options.out / f"llm-token-{task.name}.safetensors", tensors, base | meta)

@@ -176,6 +176,7 @@ def test_the_registry_is_well_formed():
     for asset in assets.list_assets():
         assert re.fullmatch(r"[0-9a-f]{64}", asset.sha256), asset.name
         assert asset.client in ("pip", "npm", "apt") and asset.licence and asset.purpose
+        assert asset.size_bytes > 0, asset.name
 
 
 def test_the_demo_needs_only_pip_and_its_sizes_are_those_of_the_archives():
