@@ -39,7 +39,8 @@ from models.codecs.weights import SHIPPED, CodecWeights, load_weights
 from models.tasks import Sample
 
 MAX_TOKENS = 64
-DEFAULT_RUNG = "d16-int4"
+DEFAULT_RUNG = "d8-int4-top16"
+"""About the bytes that the compressed text takes; see the measured ladder in models/weights."""
 
 
 class LlmTokenCodec(Codec):
@@ -227,6 +228,7 @@ class LlmTokenCodec(Codec):
 
     def _weights(self, task: str) -> CodecWeights:
         weights = load_weights(self.name, task, self._folder)
+        weights.check_backbone(self._model.name)
         if self._cut is not None and self._cut != weights.cut:
             raise CodecError(
                 f"codec {self.name}, task {task}: the weights were trained for a cut after layer "

@@ -196,6 +196,7 @@ class RawTextCodec(Codec):
     def _edge(self, task: str) -> EdgeClassifier:
         if task not in self._edges:
             weights = load_weights(self.name, task, self._folder)
+            weights.check_backbone(self._model.name)
             self._edges[task] = EdgeClassifier(self._model, weights)
         return self._edges[task]
 

@@ -22,7 +22,7 @@ def _raw_text(**options: Any) -> Codec:
 _MAKERS: dict[str, tuple[Callable[..., Codec], tuple[str, ...]]] = {
     "llm-token": (
         _llm_token,
-        ("default", "d32-int8", "d16-int8", "d16-int4", "d8-int4", "d4-int4"),
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4"),
     ),
     "raw-text": (_raw_text, ("default",)),
 }

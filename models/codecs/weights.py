@@ -41,6 +41,15 @@ class CodecWeights:
         """Return how many layers run at device and edge together."""
         return int(self.meta["last"])
 
+    def check_backbone(self, name: str) -> None:
+        """Raise a CodecError unless the weights were trained with the model of this name."""
+        trained = self.meta["backbone"]
+        if name != trained:
+            raise CodecError(
+                f"the weights for task {self.meta['task']} were trained with the model {trained}, "
+                f"not {name}: train others with models/training"
+            )
+
     @functools.cached_property
     def adapters(self) -> Adapters:
         """Return the edge layers' low-rank changes."""

@@ -14,8 +14,6 @@ threshold are set on validation data.
 import argparse
 import json
 import math
-import shlex
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,62 +27,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.backbone import Backbone, load_backbone
-from models.codecs.llm_token import DEFAULT_RUNG
 from models.codecs.quantiser import MAX_DIMENSIONS, Rung, parse_rung
 from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import Task, get_task
+from models.training.config import (
+    CALIBRATION_RUNG,
+    LOSS_FREE_CHANCE,
+    MAX_LOSS,
+    RUNG_CHANCES,
+    TOP_CHANCE,
+    Config,
+)
 from models.training.features import Features, features_at, pack
 from models.training.modules import Bottleneck, EdgeModel
-
-
-@dataclass(frozen=True)
-class Config:
-    """A training run; all of it goes into the weight files' metadata.
-
-    Attributes:
-        samples: training samples used at most, the first by content hash.
-        validation_samples: validation samples used at most.
-        clean_steps: of the baseline's edge model.
-        token_steps: of the split codec.
-        batch: samples a step.
-        rank: of the low-rank changes.
-        cut: layers at the device.
-        last: layers at device and edge together.
-        distil: weight of the baseline's answers beside the labels'.
-        accept_accuracy: of accepted answers on validation data; sets the threshold.
-        dictionary_bytes: of the baseline's compressor.
-    """
-
-    seed: int = 1
-    samples: int = 7000
-    validation_samples: int = 800
-    clean_steps: int = 400
-    token_steps: int = 700
-    batch: int = 16
-    rank: int = 8
-    cut: int = 4
-    last: int = 12
-    adapter_rate: float = 1e-3
-    head_rate: float = 2e-3
-    bottleneck_rate: float = 5e-4
-    weight_decay: float = 0.01
-    distil: float = 0.5
-    accept_accuracy: float = 0.9
-    dictionary_bytes: int = 112_640
-
-
-RUNG_CHANCES = {
-    "d32-int8": 0.1,
-    "d16-int8": 0.1,
-    "d16-int4": 0.35,
-    "d8-int4": 0.35,
-    "d4-int4": 0.1,
-}
-LOSS_FREE_CHANCE = 0.25
-TOP_CHANCE = 0.35
-"""Of keeping only a text's most important tokens, as a budget does."""
-
-MAX_LOSS = 0.8
 
 
 @dataclass(frozen=True)
@@ -328,6 +283,15 @@ def save(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
     save_file(packed, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
 
 
+def _command(task: str, config: Config, *, reuse: bool) -> str:
+    """Return the command that repeats a run from the project's root, without local paths."""
+    parts = ["python", "-m", "models.training.train_llm_token", "--task", task]
+    for name, value in asdict(config).items():
+        if value != getattr(Config(), name):
+            parts += [f"--{name.replace('_', '-')}", str(value)]
+    return " ".join([*parts, "--clean-from", "models/weights"] if reuse else parts)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write models/weights/{llm-token,raw-text}-TASK.*."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -345,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(config.seed)
     task = get_task(options.task)
     options.out.mkdir(parents=True, exist_ok=True)
-    command = "python -m models.training.train_llm_token " + shlex.join(arguments or sys.argv[1:])
+    command = _command(task.name, config, reuse=options.clean_from is not None)
 
     dictionary = zstandard.train_dictionary(
         config.dictionary_bytes, [sample.text.encode() for sample in task.train], level=19
@@ -389,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             got = trainer.scores(edge, valid, bottleneck, parse_rung(name), share)
             table[f"{name} loss {share}"] = round(accuracy(got, valid.labels), 4)
     trainer.say(f"llm-token: validation {table}")
-    default = parse_rung(DEFAULT_RUNG)
+    default = parse_rung(CALIBRATION_RUNG)
     mixed = [trainer.scores(edge, valid, bottleneck, default, share) for share in (0.0, 0.3, 0.6)]
     temperature, threshold = trainer.calibrate(torch.cat(mixed), valid.labels.repeat(3))
     tensors = edge.tensors() | bottleneck.tensors()
