@@ -27,6 +27,11 @@ def prepare_demo() -> None:
 
     started = time.monotonic()
     home = prepare()
+    from models.codecs.dictionary import get_dictionary
+    from models.tasks import task_names
+
+    for task in task_names():
+        get_dictionary(task)
     print(f"language model ready in {home} ({time.monotonic() - started:.0f} s)", flush=True)
 
 

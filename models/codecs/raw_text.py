@@ -26,6 +26,7 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
+from models.codecs.dictionary import LEVEL, get_dictionary
 from models.codecs.edge import EdgeClassifier
 from models.codecs.llm_token import MAX_TOKENS
 from models.codecs.store import ResultStore, content_key
@@ -33,7 +34,6 @@ from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import Sample
 
 UNIT_BYTES = 200
-LEVEL = 19
 _MAX_TEXT_BYTES = 1 << 16
 """No text is longer after decompression; garbage could otherwise ask for gigabytes."""
 
@@ -183,14 +183,9 @@ class RawTextCodec(Codec):
         return self._model.geometry.cost(MAX_TOKENS, layers)
 
     def _dictionary(self, task: str) -> zstandard.ZstdCompressionDict:
+        load_weights(self.name, task, self._folder)  # a CodecError for a task without weights
         if task not in self._dictionaries:
-            path = self._folder / f"{self.name}-{task}.zdict"
-            if not path.is_file():
-                raise CodecError(
-                    f"codec {self.name} has no dictionary for task {task!r} ({path} is missing); "
-                    "train one with models/training"
-                )
-            self._dictionaries[task] = zstandard.ZstdCompressionDict(path.read_bytes())
+            self._dictionaries[task] = zstandard.ZstdCompressionDict(get_dictionary(task))
         return self._dictionaries[task]
 
     def _edge(self, task: str) -> EdgeClassifier:

@@ -19,7 +19,6 @@ class Config:
         last: layers at device and edge together.
         distil: weight of the baseline's answers beside the labels'.
         accept_accuracy: of accepted answers on validation data; sets the threshold.
-        dictionary_bytes: of the baseline's compressor.
     """
 
     seed: int = 1
@@ -37,7 +36,6 @@ class Config:
     weight_decay: float = 0.01
     distil: float = 0.5
     accept_accuracy: float = 0.9
-    dictionary_bytes: int = 112_640
 
 
 RUNG_CHANCES = {

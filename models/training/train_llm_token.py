@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import zstandard
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -293,7 +292,7 @@ def _command(task: str, config: Config, *, reuse: bool) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and write models/weights/{llm-token,raw-text}-TASK.*."""
+    """Train and write models/weights/{llm-token,raw-text}-TASK.safetensors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--task", required=True)
     parser.add_argument("--out", type=Path, default=SHIPPED)
@@ -310,11 +309,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = get_task(options.task)
     options.out.mkdir(parents=True, exist_ok=True)
     command = _command(task.name, config, reuse=options.clean_from is not None)
-
-    dictionary = zstandard.train_dictionary(
-        config.dictionary_bytes, [sample.text.encode() for sample in task.train], level=19
-    )
-    (options.out / f"raw-text-{task.name}.zdict").write_bytes(dictionary.as_bytes())
 
     trainer = Trainer(task, config)
     valid = trainer.valid
