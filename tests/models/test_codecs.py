@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.assets.cache import cache_folder
 from models.codecs import (
     Codec,
     CodecError,
@@ -20,6 +21,7 @@ from models.codecs import (
     raw_text,
 )
 from models.codecs.conformance import ConformanceError, check_codec, complete
+from models.codecs.dictionary import get_dictionary
 from models.codecs.evaluate import evaluate_offline, wilson
 from models.codecs.llm_token import MAX_TOKENS, LlmTokenCodec
 from models.codecs.weights import SHIPPED, load_weights
@@ -129,12 +131,12 @@ def test_costs_are_those_of_the_layers(codecs):
     # One layer of SmolLM2-135M: 576 x 960 + 576 x 576 + 3 x 576 x 1536 weights; 2 operations each.
     codec = codecs["llm-token"]
     sample = get_task("sentiment").test[:1]
-    (message,) = codec.encode(sample, task="sentiment", rung="default")
+    (message,) = codec.encode(sample, task="sentiment", rung="d8-int4")
     tokens, layer = len(message.units), 576 * 960 + 576 * 576 + 3 * 576 * 1536
     attention = 4 * 4 * tokens**2 * 576
     device = 2 * 4 * layer * tokens + attention + 2 * tokens * (32 * 576 + 576)
     assert message.operations == pytest.approx(device)
-    edge, _ = codec.decode_cost(message, task="sentiment", rung="default")
+    edge, _ = codec.decode_cost(message, task="sentiment", rung="d8-int4")
     assert edge == pytest.approx(2 * device, rel=0.01)  # 8 layers there, 4 at the device
 
 
@@ -268,6 +270,20 @@ def test_the_suite_passes_a_codec_that_keeps_the_rules():
 def test_the_suite_finds_a_codec_that_breaks_a_rule(fault, rule):
     with pytest.raises(ConformanceError, match=rule):
         check_codec(Faulty(fault), task="sentiment")
+
+
+def test_the_dictionary_is_made_once_and_the_same_again(tmp_path, monkeypatch):
+    kept = get_dictionary("sentiment")
+    get_dictionary.cache_clear()
+    packages = cache_folder("packages")
+    monkeypatch.setenv("SEMCOSIM_CACHE", str(tmp_path))
+    (tmp_path / "packages").symlink_to(packages)
+    assert get_dictionary("sentiment") == kept  # Zstandard's training has no randomness
+    (path,) = (tmp_path / "dictionaries").iterdir()
+    path.write_bytes(b"another")
+    get_dictionary.cache_clear()
+    assert get_dictionary("sentiment") == b"another"  # read, not made
+    get_dictionary.cache_clear()
 
 
 def test_weight_files_are_small():
