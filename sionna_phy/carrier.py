@@ -37,23 +37,31 @@ def prb_count(bandwidth_mhz: int, numerology: int, fr: int) -> int:
     Raises:
         ValueError: the standard has no such carrier; the text says what it has.
     """
-    sizes = N_RB.get(fr, {}).get(numerology)
+    if fr not in N_RB:
+        raise ValueError(f"there is no frequency range {fr}; there are 1 (FR1) and 2 (FR2)")
+    sizes = N_RB[fr].get(numerology)
     if sizes is None:
-        known = ", ".join(str(n) for n in N_RB.get(fr, {}))
+        known = ", ".join(str(n) for n in N_RB[fr])
         raise ValueError(f"numerology {numerology} is not used for data in FR{fr}; it has {known}")
     if bandwidth_mhz not in sizes:
         known = ", ".join(str(b) for b in sizes)
         raise ValueError(
-            f"no {bandwidth_mhz} MHz channel at numerology {numerology} in FR{fr}; there are {known}"
+            f"no {bandwidth_mhz} MHz channel at numerology {numerology} in FR{fr}; "
+            f"there are {known} MHz"
         )
     return sizes[bandwidth_mhz]
 
 
 def slot_duration_s(numerology: int) -> float:
     """Return the duration of a slot in seconds (TS 38.211 clause 4.3.2)."""
-    return 1e-3 / 2**numerology
+    return 1e-3 / float(2**numerology)
 
 
 def noise_power_dbm(bandwidth_hz: float, noise_figure_db: float) -> float:
-    """Return thermal noise at 290 K in a bandwidth, in dBm, with a receiver's noise figure in dB."""
+    """Return a receiver's noise power at 290 K in dBm.
+
+    Args:
+        bandwidth_hz: for example 12 subcarriers for the noise of a PRB.
+        noise_figure_db: of the receiver.
+    """
     return 10 * math.log10(BOLTZMANN_J_PER_K * TEMPERATURE_K * bandwidth_hz * 1e3) + noise_figure_db

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Link abstraction: from the SINRs of a transport block's PRBs to the probability that it is lost."""
+"""Link abstraction: from the SINRs of a block's PRBs to the probability that it is lost.
+
+Tables of Sionna's package and generated ones, effective SINR, and the generator. It imports nothing
+of the project but its neighbours in `sionna_phy`.
+"""
 
 from sionna_phy.abstraction.bler import BlerTable, load_bler_table
 from sionna_phy.abstraction.eesm import eesm_beta, effective_sinr_eesm

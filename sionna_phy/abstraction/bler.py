@@ -1,20 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""Block error rate tables over SNR for each MCS and code-block size."""
+"""Block error rate tables over SNR for each MCS and code-block size.
+
+SNR is Es/N0 in AWGN: mean energy of a data symbol over the noise's density. That is how Sionna's
+tables are meant (their generator turns each SNR into Eb/N0 with Qm R information bits a symbol, and
+back), how the generated part is made, and what an effective SINR of resource elements behind the
+combiner is.
+"""
 
 import json
 from dataclasses import dataclass
-from importlib import resources
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sionna_phy.abstraction.curve_fit import CurveFit
+from sionna_phy.abstraction.mcs import MCS_TABLE_1
+
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 STEP_DB = 0.25
+FIRST_DB = -12.0
+"""At and below it even MCS 0 loses more than 99.99 % of blocks of any size."""
 LAST_MEASURABLE = 1e-4
-"""What a 0 right after the last positive point of a table counts as: the points of Sionna's tables are
-means over at most some ten thousand blocks. Further zeros count as `NONE`."""
+"""What a 0 right after the last positive point of a table counts as: the points of Sionna's tables
+are means over at most some ten thousand blocks. Further zeros count as `NONE`."""
 NONE = 1e-9
-MCS_COUNT = 29
+GENERATED = "bler_table1_mcs0-2.json"
 
 
 @dataclass(frozen=True)
@@ -38,26 +52,72 @@ class BlerTable:
     @property
     def mcs_available(self) -> npt.NDArray[np.bool_]:
         """Return which MCS indices the table has, shape [mcs]."""
-        return ~np.isnan(self.bler).any(axis=(1, 2))
+        return np.asarray(~np.isnan(self.bler).any(axis=(1, 2)))
+
+    def lookup(self, mcs: int, cbs_bits: float, snr_db: npt.ArrayLike) -> Doubles:
+        """Return code-block error rates, as the simulator looks them up.
+
+        The logarithm of the rate is linear in dB between grid points, the rate linear in the
+        logarithm of the size between two sizes; outside, the nearest counts.
+
+        Args:
+            mcs: index.
+            cbs_bits: code-block size in bits.
+            snr_db: any shape.
+
+        Returns:
+            Rates, shape of `snr_db`.
+
+        Raises:
+            ValueError: the table does not have the MCS.
+        """
+        if not 0 <= mcs < len(self.bler) or not self.mcs_available[mcs]:
+            have = ", ".join(map(str, np.flatnonzero(self.mcs_available)))
+            raise ValueError(f"BLER table {self.name!r} has no MCS {mcs}; it has {have}")
+        rows = self.bler[mcs].astype(np.float64)
+        snr = np.asarray(snr_db, dtype=np.float64)
+        sizes = np.log2(self.cbs_bits.astype(np.float64))
+        at = float(np.interp(np.log2(cbs_bits), sizes, np.arange(len(sizes))))
+        lower = min(int(at), len(sizes) - 1)
+        upper = min(lower + 1, len(sizes) - 1)
+        low, high = (
+            10 ** np.interp(snr, self.snr_db, np.log10(rows[row])) for row in (lower, upper)
+        )
+        return np.asarray((1 - (at - lower)) * low + (at - lower) * high)
 
     def snr_at(self, mcs: int, cbs_bits: float, target: float) -> float:
-        """Return the SNR in dB at which one of the table's sizes meets a target rate."""
-        size = int(np.flatnonzero(self.cbs_bits == cbs_bits)[0])
-        row = np.log10(self.bler[mcs, size].astype(np.float64))
-        below = int(np.flatnonzero(row <= np.log10(target))[0])
+        """Return the SNR in dB at which one of the table's sizes meets a target rate.
+
+        Raises:
+            ValueError: the table does not have the size, or never meets the target.
+        """
+        matches = np.flatnonzero(self.cbs_bits == cbs_bits)
+        if len(matches) == 0:
+            have = ", ".join(f"{size:g}" for size in self.cbs_bits)
+            raise ValueError(f"no code-block size {cbs_bits}; there are {have}")
+        row = np.log10(self.bler[mcs, int(matches[0])].astype(np.float64))
+        crossings = np.flatnonzero(row <= np.log10(target))
+        if len(crossings) == 0:
+            raise ValueError(
+                f"MCS {mcs} does not reach a rate of {target} below {self.snr_db[-1]} dB"
+            )
+        below = int(crossings[0])
         if below == 0:
             return float(self.snr_db[0])
         left, right = row[below - 1], row[below]
         part = (left - np.log10(target)) / (left - right)
-        return float(self.snr_db[below - 1] + part * STEP_DB)
+        return float(self.snr_db[below - 1] + part * (self.snr_db[1] - self.snr_db[0]))
 
 
+@cache
 def load_bler_table(name: str = "sionna") -> BlerTable:
-    """Return a table by name.
+    """Return a table by name; its arrays are read-only.
 
     `sionna`: the points that ship in the Sionna package for the PDSCH and MCS table 1 of TS 38.214.
-    They lie 1.79 dB apart; between them the logarithm of the rate is taken to be linear in dB.
-    The package has nothing for MCS 0 to 2.
+    They lie 1.79 dB apart; between them the logarithm of the rate is taken to be linear in dB, so
+    that an SNR read from it is good to about 0.9 dB. The package has nothing for MCS 0 to 2, whose
+    code rates below 1/5 need the repetition of coded bits: these were generated with the same
+    decoder (`sionna_phy.abstraction.generate`) and fitted; an SNR read from them is good to 0.1 dB.
 
     Raises:
         ValueError: no such table.
@@ -67,10 +127,9 @@ def load_bler_table(name: str = "sionna") -> BlerTable:
     path = resources.files("sionna") / "sys" / "bler_tables" / "PDSCH_table1.json"
     rows = json.loads(path.read_text())["category"]["1"]["index"]["1"]["MCS"]
     sizes = sorted({int(size) for row in rows.values() for size in row["CBS"]})
-    grids = [np.asarray(row["SNR_db"]) for row in rows.values()]
-    first, last = min(g[0] for g in grids), max(g[-1] for g in grids)
-    snr_db = np.arange(np.floor(first), last + STEP_DB, STEP_DB)
-    bler = np.full((MCS_COUNT, len(sizes), len(snr_db)), np.nan)
+    last = max(row["SNR_db"][-1] for row in rows.values())
+    snr_db = np.arange(FIRST_DB, last + STEP_DB, STEP_DB)
+    bler = np.full((len(MCS_TABLE_1), len(sizes), len(snr_db)), np.nan)
     for mcs, row in rows.items():
         for index, size in enumerate(sizes):
             rates = row["CBS"].get(str(size))
@@ -78,21 +137,43 @@ def load_bler_table(name: str = "sionna") -> BlerTable:
                 bler[int(mcs), index] = resample(
                     np.asarray(row["SNR_db"]), np.asarray(rates["BLER"]), snr_db
                 )
-    return BlerTable(
+    shipped = sorted(int(mcs) for mcs in rows)
+    generated = _generated()
+    added: set[int] = set()
+    for curve in generated["curves"]:
+        mcs = int(curve["mcs"])
+        if mcs not in shipped and curve["cbs_bits"] in sizes:
+            rates = CurveFit(**curve["fit"]).bler(snr_db)
+            bler[mcs, sizes.index(curve["cbs_bits"])] = np.maximum(rates, NONE)
+            added.add(mcs)
+    table = BlerTable(
         name=name,
-        provenance="sionna 2.2 package, sys/bler_tables/PDSCH_table1.json; nothing for MCS 0 to 2",
+        provenance=(
+            f"sionna {metadata.version('sionna')} shipped points "
+            f"(sys/bler_tables/PDSCH_table1.json, MCS {shipped[0]}-{shipped[-1]}) + SemCoSim-generated MCS {min(added)}-{max(added)} "
+            f"(sionna {generated['versions']['sionna']}, {generated['command']})"
+        ),
         cbs_bits=np.asarray(sizes, dtype=np.float32),
         snr_db=snr_db.astype(np.float32),
         bler=bler.astype(np.float32),
     )
+    for array in (table.cbs_bits, table.snr_db, table.bler):
+        array.flags.writeable = False  # one table is shared by all that load it
+    return table
 
 
-def resample(
-    snr_db: npt.NDArray[np.float64],
-    bler: npt.NDArray[np.float64],
-    grid_db: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def _generated() -> dict[str, Any]:
+    """Return the generated curves as their file has them."""
+    path = resources.files("sionna_phy") / "data" / GENERATED
+    table: dict[str, Any] = json.loads(path.read_text())
+    return table
+
+
+def resample(snr_db: Doubles, bler: Doubles, grid_db: Doubles) -> Doubles:
     """Return rates on another grid, falling, log-linear between the points.
+
+    A step below the first point every block is taken to be lost: a table that begins inside a
+    waterfall says nothing about what comes before.
 
     Args:
         snr_db: of the points, ascending, shape [points].
@@ -105,4 +186,7 @@ def resample(
     if len(zeros):
         smallest = falling[zeros[0] - 1] if zeros[0] > 0 else 1.0
         filled[zeros[0]] = min(LAST_MEASURABLE, smallest)
-    return np.asarray(10 ** np.interp(grid_db, snr_db, np.log10(filled)))
+    before = snr_db[0] - (snr_db[1] - snr_db[0])
+    points = np.concatenate([[before], snr_db])
+    rates = np.concatenate([[1.0], filled])
+    return np.asarray(10 ** np.interp(grid_db, points, np.log10(rates)))

@@ -2,12 +2,13 @@
 """The interface of channel producers, and the choice among them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sionna_phy.channel.spec import ChannelSpec
+from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,20 @@ class ChannelProducer(ABC):
 
     def prepare(self) -> None:
         """Do what all blocks share; `block` does it itself if this was not called."""
+        return  # nothing, unless a model has something
 
     @abstractmethod
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return the gains of block `number`, shape [times, cells, ues, layers, prbs]."""
 
     def block(self, number: int) -> ChannelBlockArray:
-        """Return block `number`."""
+        """Return block `number`.
+
+        Raises:
+            ValueError: the number is negative.
+        """
+        if number < 0:
+            raise ValueError(f"blocks are numbered from 0; there is no block {number}")
         return ChannelBlockArray(
             number=number,
             t_start_s=number * self.spec.block_duration_s,
@@ -51,19 +59,53 @@ class ChannelProducer(ABC):
         )
 
 
+ProducerFactory = Callable[[ChannelSpec], ChannelProducer]
+_FACTORIES: dict[str, ProducerFactory] = {}
+
+
+def register(*names: str) -> Callable[[ProducerFactory], ProducerFactory]:
+    """Let `make_producer` call the decorated factory for these models.
+
+    A factory imports what it needs when it is called: Sionna takes seconds, and a constant channel
+    does not need it.
+    """
+
+    def add(factory: ProducerFactory) -> ProducerFactory:
+        for name in names:
+            if name in _FACTORIES:
+                raise ValueError(f"channel model {name!r} is registered already")
+            _FACTORIES[name] = factory
+        return factory
+
+    return add
+
+
+def models() -> tuple[str, ...]:
+    """Return the names of all channel models."""
+    return tuple(sorted(_FACTORIES))
+
+
 def make_producer(spec: ChannelSpec) -> ChannelProducer:
     """Return the producer for a spec's model.
 
     Raises:
-        ValueError: no such model.
+        ChannelSpecError: no such model.
     """
-    # Imported here: Sionna takes seconds, and a constant channel does not need it.
-    if spec.model == "constant":
-        from sionna_phy.channel.constant import ConstantProducer
+    factory = _FACTORIES.get(spec.model)
+    if factory is None:
+        raise ChannelSpecError(f"no channel model {spec.model!r}; there are {', '.join(models())}")
+    return factory(spec)
 
-        return ConstantProducer(spec)
-    if spec.model in ("umi", "uma", "rma"):
-        from sionna_phy.channel.tr38901 import Tr38901Producer
 
-        return Tr38901Producer(spec)
-    raise ValueError(f"no channel model {spec.model!r}; there are umi, uma, rma, constant")
+@register("constant")
+def _constant(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.constant import ConstantProducer
+
+    return ConstantProducer(spec)
+
+
+@register("umi", "uma", "rma", "inh")
+def _tr38901(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.tr38901 import Tr38901Producer
+
+    return Tr38901Producer(spec)

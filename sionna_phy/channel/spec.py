@@ -10,12 +10,17 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+class ChannelSpecError(ValueError):
+    """A channel description that no producer can work with; the text names the field and the
+    remedy."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelSpec:
     """All links of a scenario.
 
     Attributes:
-        model: "umi", "uma", "rma" (TR 38.901), or "constant".
+        model: a name of `sionna_phy.channel.models()`, such as "umi" or "constant".
         carrier_frequency_hz: centre frequency.
         prbs: PRBs of the carrier.
         subcarrier_spacing_hz: a PRB is 12 of them wide.
@@ -27,13 +32,26 @@ class ChannelSpec:
         gnb_rows: antenna rows of a panel, half a wavelength apart.
         gnb_columns: antenna columns.
         gnb_polarisation: "single" (vertical) or "dual" (cross-polarised: twice the antennas).
+        gnb_pattern: element pattern, "omni" or "38.901" (8 dBi, 65 degrees wide, TR 38.901 table
+            7.3-1).
+        cell_orientations_rad: bearing, downtilt and slant of each panel, shape [cells, 3] (TR
+            38.901 clause 7.1.3); None: all towards +x without tilt.
         ue_antennas: in a row, half a wavelength apart.
-        los: line of sight drawn by the model's probability, or forced.
+        los: line of sight drawn by the model's probability, or forced for outdoor UEs.
+        o2i: penetration loss into buildings, "low" or "high" (TR 38.901 table 7.4.3-2); UMi and
+        UMa.
+        ue_in_car: shape [ues], for RMa: these UEs have the penetration loss of a car (TR 38.901
+            clause 7.4.3.2); None: nobody is in a car.
+        pathloss: apply path and penetration loss.
         shadowing: draw shadow fading.
-        gain_db: of every link, only for "constant".
+        gain_db: of every serving link, only for "constant".
+        layers: spatial layers of a serving link.
         block_duration_s: simulated time of a block.
         samples_per_block: channel samples in it.
         seed: of every random draw.
+
+    Raises:
+        ChannelSpecError: a shape or value that does not fit.
     """
 
     model: str
@@ -48,13 +66,58 @@ class ChannelSpec:
     gnb_rows: int = 1
     gnb_columns: int = 1
     gnb_polarisation: Literal["single", "dual"] = "single"
+    gnb_pattern: Literal["omni", "38.901"] = "omni"
+    cell_orientations_rad: Array | None = None
     ue_antennas: int = 1
     los: Literal["random", "always", "never"] = "random"
+    o2i: Literal["low", "high"] = "low"
+    ue_in_car: npt.NDArray[np.bool_] | None = None
+    pathloss: bool = True
     shadowing: bool = True
     gain_db: float = -100.0
+    layers: int = 1
     block_duration_s: float = 0.1
     samples_per_block: int = 20
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        cells = _rows(self.cell_positions_m, "cell_positions_m", (3,))
+        ues = _rows(self.ue_positions_m, "ue_positions_m", (3,))
+        if cells == 0 or ues == 0:
+            raise ChannelSpecError("cell_positions_m and ue_positions_m need one row at least")
+        shapes: dict[str, tuple[object, int, tuple[int, ...]]] = {
+            "ue_velocities_m_s": (self.ue_velocities_m_s, ues, (3,)),
+            "ue_indoor": (self.ue_indoor, ues, ()),
+            "serving_cell": (self.serving_cell, ues, ()),
+            "cell_orientations_rad": (self.cell_orientations_rad, cells, (3,)),
+            "ue_in_car": (self.ue_in_car, ues, ()),
+        }
+        for name, (value, rows, rest) in shapes.items():
+            if value is not None and _rows(value, name, rest) != rows:
+                raise ChannelSpecError(f"{name} must have {rows} rows, one for each of them")
+        serving = np.asarray(self.serving_cell)
+        if serving.min() < 0 or serving.max() >= cells:
+            raise ChannelSpecError(f"serving_cell: cells are numbered 0 to {cells - 1}")
+        counts = ("prbs", "gnb_rows", "gnb_columns", "ue_antennas", "samples_per_block", "layers")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ChannelSpecError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        for name in ("carrier_frequency_hz", "subcarrier_spacing_hz", "block_duration_s"):
+            if not getattr(self, name) > 0 or not np.isfinite(getattr(self, name)):
+                raise ChannelSpecError(f"{name} must be above 0, not {getattr(self, name)}")
+        if not 0 <= self.seed < 2**63:
+            raise ChannelSpecError(f"seed must lie in 0 to 2^63 - 1, not {self.seed}")
+        most = min(self.ue_antennas, self.gnb_antennas)
+        if self.layers > most:
+            raise ChannelSpecError(
+                f"layers: {self.layers} layers need as many antennas on both sides; there are "
+                f"{self.ue_antennas} at a UE and {self.gnb_antennas} at a gNB"
+            )
+
+    @property
+    def gnb_antennas(self) -> int:
+        """Return the antennas of a gNB panel."""
+        return self.gnb_rows * self.gnb_columns * (2 if self.gnb_polarisation == "dual" else 1)
 
     @property
     def sample_interval_s(self) -> float:
@@ -64,4 +127,16 @@ class ChannelSpec:
     @property
     def prb_centres_hz(self) -> Array:
         """Return the centre of each PRB relative to the carrier, shape [prbs]."""
-        return (np.arange(self.prbs) - (self.prbs - 1) / 2) * 12 * self.subcarrier_spacing_hz
+        offsets = np.arange(self.prbs, dtype=np.float64) - (self.prbs - 1) / 2
+        return np.asarray(offsets * (12 * self.subcarrier_spacing_hz), dtype=np.float64)
+
+
+def _rows(value: object, name: str, rest: tuple[int, ...]) -> int:
+    """Return the length of an array whose other axes must be `rest`."""
+    array = np.asarray(value)
+    if array.ndim != 1 + len(rest) or array.shape[1:] != rest:
+        wanted = ", ".join(["rows", *map(str, rest)])
+        raise ChannelSpecError(f"{name} must have shape [{wanted}], not {list(array.shape)}")
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ChannelSpecError(f"{name} has values that are not finite")
+    return len(array)

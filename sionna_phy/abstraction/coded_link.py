@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""One code block over AWGN: Sionna's LDPC code, QAM, and a genie that counts wrong blocks.
+
+The set-up is the one behind Sionna's own tables (`CodedAWGNChannelNR`): belief propagation with 20
+flooding iterations and the exact check-node rule, a-posteriori demapping, no CRC (a block is wrong
+when any information bit is). SNR is Es/N0: the mean energy of a data symbol over the noise's
+density, which is also the SINR of a resource element behind the receive combiner.
+"""
+
+import math
+from typing import Any
+
+from sionna_phy.abstraction.mcs import Mcs
+from sionna_phy.threads import one_thread
+
+ITERATIONS = 20
+LOWEST_MOTHER_RATE = 1 / 5
+"""Below it the standard repeats coded bits; Sionna's encoder refuses to."""
+
+
+class CodedLink:
+    """Encoder, mapper, channel, demapper and decoder for one MCS and code-block size.
+
+    Args:
+        mcs: modulation and target code rate.
+        cbs_bits: information bits of the code block, K of TS 38.212 clause 5.2.2.
+
+    Attributes:
+        coded_bits: bits after rate matching, a multiple of the modulation order.
+    """
+
+    def __init__(self, mcs: Mcs, cbs_bits: int) -> None:
+        from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+        from sionna.phy.mapping import Constellation, Demapper, Mapper
+
+        self.mcs = mcs
+        self.cbs_bits = cbs_bits
+        symbols = math.ceil(cbs_bits / mcs.code_rate / mcs.bits_per_symbol)
+        self.coded_bits = symbols * mcs.bits_per_symbol
+        self._repeats = cbs_bits < LOWEST_MOTHER_RATE * self.coded_bits
+        if self._repeats:
+            # The mother code alone. Bits need no interleaving: those of a QPSK symbol are alike.
+            if mcs.bits_per_symbol != 2:
+                raise ValueError("repetition is implemented for QPSK only")
+            self._encoder: Any = LDPC5GEncoder(cbs_bits, int(cbs_bits / LOWEST_MOTHER_RATE))
+            self._decoder: Any = LDPCBPDecoder(self._encoder.pcm, num_iter=ITERATIONS, llr_max=20.0)
+        else:
+            self._encoder = LDPC5GEncoder(
+                cbs_bits, self.coded_bits, num_bits_per_symbol=mcs.bits_per_symbol
+            )
+            self._decoder = LDPC5GDecoder(self._encoder, num_iter=ITERATIONS)
+        constellation = Constellation("qam", mcs.bits_per_symbol)
+        self._mapper: Any = Mapper(constellation=constellation)
+        self._demapper: Any = Demapper("app", constellation=constellation)
+
+    def count_errors(self, snr_db: float, blocks: int, generator: Any) -> int:
+        """Send random blocks and return how many are wrong.
+
+        Args:
+            snr_db: Es/N0 in dB.
+            blocks: how many.
+            generator: a `torch.Generator` for bits and noise.
+        """
+        import torch
+
+        noise = 10.0 ** (-snr_db / 10.0)
+        with torch.no_grad(), one_thread():
+            bits = torch.randint(0, 2, (blocks, self.cbs_bits), generator=generator).float()
+            symbols = self._mapper(self._encode(bits))
+            parts = torch.randn(2, *symbols.shape, generator=generator) * math.sqrt(noise / 2)
+            llr = self._demapper(symbols + torch.complex(parts[0], parts[1]), noise)
+            decided = self._decode(llr)
+            return int((decided != bits).any(dim=1).sum())
+
+    def _encode(self, bits: Any) -> Any:
+        """Return rate-matched coded bits, shape [blocks, coded bits]."""
+        import torch
+
+        if not self._repeats:
+            return self._encoder(bits)
+        # The four redundancy versions cover the circular buffer (TS 38.212 clause 5.4.2.1), which
+        # the encoder does not give in one piece; read it from its start, round and round.
+        versions = [0, 1, 2, 3]
+        starts = self._encoder.get_start_positions_comp(versions)
+        slices = self._encoder(bits, rv=versions)
+        length = self._encoder.n_cb_comp
+        buffer = torch.full((len(bits), length), -1.0)
+        reach = min(self._encoder.n, length)
+        for version, start in enumerate(starts):
+            positions = (start + torch.arange(reach)) % length
+            buffer[:, positions] = slices[:, version, :reach]
+        if bool((buffer < 0).any()):
+            raise RuntimeError("the redundancy versions leave a gap in the circular buffer")
+        return buffer[:, torch.arange(self.coded_bits) % length]
+
+    def _decode(self, llr: Any) -> Any:
+        """Return decided information bits, shape [blocks, information bits]."""
+        import torch
+
+        if not self._repeats:
+            return self._decoder(llr)
+        encoder = self._encoder
+        length = encoder.n_cb_comp
+        combined = torch.zeros(len(llr), length)
+        combined.index_add_(1, torch.arange(self.coded_bits) % length, llr)
+        sent = self.cbs_bits - 2 * encoder.z  # systematic bits that are not punctured
+        word = torch.cat(
+            [
+                torch.zeros(len(llr), 2 * encoder.z),
+                combined[:, :sent],
+                torch.full((len(llr), encoder.k_filler), -20.0),  # known to be 0
+                combined[:, sent:],
+            ],
+            dim=1,
+        )
+        return self._decoder(word)[:, : self.cbs_bits]
