@@ -22,8 +22,9 @@ from sionna_phy.abstraction.mcs import MCS_TABLE_1
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 STEP_DB = 0.25
-FIRST_DB = -12.0
-"""At and below it even MCS 0 loses more than 99.99 % of blocks of any size."""
+FIRST_DB, LAST_DB = -12.0, 30.0
+"""At the first, MCS 0 loses more than 99.99 % of blocks of any size; the shipped points end at
+20 dB, where the highest MCS still lose some."""
 LAST_MEASURABLE = 1e-4
 """What a 0 right after the last positive point of a table counts as: the points of Sionna's tables
 are means over at most some ten thousand blocks. Further zeros count as `NONE`."""
@@ -127,8 +128,7 @@ def load_bler_table(name: str = "sionna") -> BlerTable:
     path = resources.files("sionna") / "sys" / "bler_tables" / "PDSCH_table1.json"
     rows = json.loads(path.read_text())["category"]["1"]["index"]["1"]["MCS"]
     sizes = sorted({int(size) for row in rows.values() for size in row["CBS"]})
-    last = max(row["SNR_db"][-1] for row in rows.values())
-    snr_db = np.arange(FIRST_DB, last + STEP_DB, STEP_DB)
+    snr_db = np.arange(FIRST_DB, LAST_DB + STEP_DB / 2, STEP_DB)
     bler = np.full((len(MCS_TABLE_1), len(sizes), len(snr_db)), np.nan)
     for mcs, row in rows.items():
         for index, size in enumerate(sizes):
@@ -149,8 +149,8 @@ def load_bler_table(name: str = "sionna") -> BlerTable:
     table = BlerTable(
         name=name,
         provenance=(
-            f"sionna {metadata.version('sionna')} shipped points "
-            f"(sys/bler_tables/PDSCH_table1.json, MCS {shipped[0]}-{shipped[-1]}) + SemCoSim-generated MCS {min(added)}-{max(added)} "
+            f"sionna {metadata.version('sionna')} shipped points (PDSCH_table1.json, "
+            f"MCS {shipped[0]}-{shipped[-1]}) + SemCoSim-generated MCS {min(added)}-{max(added)} "
             f"(sionna {generated['versions']['sionna']}, {generated['command']})"
         ),
         cbs_bits=np.asarray(sizes, dtype=np.float32),
@@ -172,8 +172,9 @@ def _generated() -> dict[str, Any]:
 def resample(snr_db: Doubles, bler: Doubles, grid_db: Doubles) -> Doubles:
     """Return rates on another grid, falling, log-linear between the points.
 
-    A step below the first point every block is taken to be lost: a table that begins inside a
-    waterfall says nothing about what comes before.
+    Outside the points: a step below the first, every block is taken to be lost (a table that begins
+    inside a waterfall says nothing about what comes before); above the last, a rate that is not yet
+    0 goes on falling with the last slope.
 
     Args:
         snr_db: of the points, ascending, shape [points].
@@ -189,4 +190,8 @@ def resample(snr_db: Doubles, bler: Doubles, grid_db: Doubles) -> Doubles:
     before = snr_db[0] - (snr_db[1] - snr_db[0])
     points = np.concatenate([[before], snr_db])
     rates = np.concatenate([[1.0], filled])
-    return np.asarray(10 ** np.interp(grid_db, points, np.log10(rates)))
+    logs = np.log10(rates)
+    slope = min(0.0, (logs[-1] - logs[-2]) / (points[-1] - points[-2]))
+    beyond = logs[-1] + slope * (grid_db - points[-1])
+    inside = np.interp(grid_db, points, logs)
+    return np.asarray(np.maximum(10 ** np.where(grid_db > points[-1], beyond, inside), NONE))

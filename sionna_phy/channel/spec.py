@@ -11,8 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 class ChannelSpecError(ValueError):
-    """A channel description that no producer can work with; the text names the field and the
-    remedy."""
+    """A channel description that no producer can work with; the text names the field."""
 
 
 @dataclass(frozen=True, kw_only=True)
