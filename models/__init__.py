@@ -2,7 +2,7 @@
 """Semantic models: what a device sends of a sample and what a receiver makes of what arrived.
 
 Useful alone in a notebook: nothing here knows a network, a channel or the co-simulation. May
-import: torch, safetensors, tokenizers, transformers, brotli, numpy and the standard library.
+import: torch, safetensors, tokenizers, transformers, zstandard, numpy and the standard library.
 """
 
 

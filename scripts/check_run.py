@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from analysis.metrics import wilson_interval
-from cosim.traces import SCHEMAS, read_trace
+from cosim.traces import TABLES, read_trace
 
 NAN_ALLOWED = {"t_first_tx_s", "t_delivered_s", "t_decoded_s"}  # until it has happened
 EXPECTED_ROWS = ("messages", "slots", "packets", "kpis")
@@ -25,7 +25,7 @@ def checks(run_dir: Path) -> Iterator[tuple[str, bool]]:
     for name in EXPECTED_ROWS:
         table = read_trace(run_dir, name)
         yield f"{name}: {table.num_rows} rows", table.num_rows > 0
-        yield f"{name}: columns of the schema", set(SCHEMAS[name].names) == set(table.schema.names)
+        yield f"{name}: columns of the schema", set(TABLES[name].schema.names) == set(table.schema.names)
     messages = read_trace(run_dir, "messages").to_pandas()
     for column in messages.select_dtypes("float").columns.difference(NAN_ALLOWED):
         yield f"messages.{column}: no NaN", bool(messages[column].notna().all())

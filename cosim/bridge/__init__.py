@@ -7,7 +7,7 @@ arrays published ahead). The C++ program declares them; Python finds their names
 segment. This room imports nothing else of the project, and no ns-3.
 """
 
-from cosim.bridge._bridge import BridgeError, PeerDied
+from cosim.bridge._bridge import BridgeError, PeerDied, end_with_parent
 from cosim.bridge.bridge import Bridge
 from cosim.bridge.channels import Batch, Blocks, Exchange, Stream
 from cosim.bridge.schema import dtype_of, sim_dtypes, sim_schema
@@ -21,6 +21,7 @@ __all__ = [
     "PeerDied",
     "Stream",
     "dtype_of",
+    "end_with_parent",
     "sim_dtypes",
     "sim_schema",
 ]

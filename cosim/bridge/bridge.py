@@ -139,7 +139,7 @@ class Bridge:
                     f"the simulator was not ready after {timeout_s:g} s: does it call Bridge::Start()?"
                 )
             try:
-                self._native.wait(left, self._pidfds())
+                self._native.wait_ready(left, self._pidfds())
             except PeerDied:
                 raise PeerDied(self._obituary("before it was ready")) from None
             if not self._native.ready() and self.finished:

@@ -134,15 +134,28 @@ class NativeSide
         return channels;
     }
 
-    /// Waits for news of any channel, or for `ready`. \return a bit for each channel with news, bit 63
+    /// Waits until the simulator has laid out the segment, or has ended. Looks at the header alone:
+    /// whoever waits for the layout has not mapped more. \return whether it is ready.
+    bool WaitReady(double timeout, const std::vector<int>& pidfds)
+    {
+        const auto news = [this]() -> std::uint64_t {
+            return Ready() || Simulator() == SideState::FINISHED ||
+                   Simulator() == SideState::FAILED;
+        };
+        WaitFor(news, timeout, [&] { return AnyEnded(pidfds); }, [this] { return !Ready(); });
+        return Ready();
+    }
+
+    /// Waits for news of any channel. \return a bit for each channel with news, bit 63
     /// when the simulator has ended, 0 after `timeout` or a signal's slice. Throws PeerDied when one of
     /// the processes behind `pidfds` has ended without saying so.
     std::uint64_t Wait(double timeout, const std::vector<int>& pidfds)
     {
-        return WaitFor([this] { return News(); }, timeout, pidfds, [this] {
+        const auto orderly = [this] {
             // An orderly end is news by itself; the process ends right after it.
             return Simulator() == SideState::RUNNING || Simulator() == SideState::ABSENT;
-        });
+        };
+        return WaitFor([this] { return News(); }, timeout, [&] { return AnyEnded(pidfds); }, orderly);
     }
 
     /// Waits until the blocks channel has a free slot. \return false after `timeout`.
@@ -164,7 +177,7 @@ class NativeSide
                        slots ||
                    ended();
         };
-        const bool any = WaitFor(news, timeout, {HostPidfd()}, [] { return true; }) != 0;
+        const bool any = WaitFor(news, timeout, [this] { return HostEnded(); }, [] { return true; }) != 0;
         if (ended())
         {
             throw PeerDied("the simulation is over: no more blocks are wanted");
@@ -272,8 +285,9 @@ class NativeSide
     std::uint64_t News() const
     {
         std::uint64_t news = 0;
-        if (!Ready())
+        if (!Ready() || Header().bytes > static_cast<std::uint64_t>(m_buffer.size))
         {
+            // Only the header is mapped: the channels lie behind it.
             return Simulator() == SideState::FAILED ? std::uint64_t{1} << 63 : 0;
         }
         const auto channels = std::min<std::uint32_t>(Header().channels, kMaxChannels);
@@ -306,21 +320,28 @@ class NativeSide
         return news;
     }
 
-    int HostPidfd()
+    static bool AnyEnded(const std::vector<int>& pidfds)
+    {
+        return std::any_of(pidfds.begin(), pidfds.end(), HasEnded);
+    }
+
+    bool HostEnded()
     {
         if (m_hostPidfd < 0)
         {
             m_hostPidfd =
                 static_cast<int>(::syscall(SYS_pidfd_open, Header().sides[HOST].pid, 0));
+            if (m_hostPidfd < 0 && errno == ESRCH)
+            {
+                return true; // it was gone before we first looked
+            }
         }
-        return m_hostPidfd;
+        return HasEnded(m_hostPidfd);
     }
 
-    template <class News_, class Fatal>
-    std::uint64_t WaitFor(News_&& news,
-                          double timeout,
-                          const std::vector<int>& pidfds,
-                          Fatal&& fatal)
+    /// Waits for `news`; throws PeerDied when the other process has `ended` and that is `fatal`.
+    template <class News_, class Ended, class Fatal>
+    std::uint64_t WaitFor(News_&& news, double timeout, Ended&& ended, Fatal&& fatal)
     {
         std::uint64_t found = 0;
         const auto look = [&] { return (found = news()) != 0; };
@@ -344,13 +365,7 @@ class NativeSide
             {
                 const py::gil_scoped_release released;
                 any = m_waiter.Sleep(look, left);
-                if (!any)
-                {
-                    for (const int pidfd : pidfds)
-                    {
-                        dead = dead || HasEnded(pidfd);
-                    }
-                }
+                dead = !any && ended();
             }
             if (PyErr_CheckSignals() != 0)
             {
@@ -398,6 +413,7 @@ PYBIND11_MODULE(_bridge, module)
         .def("state", &NativeSide::State)
         .def("directory", &NativeSide::Directory)
         .def("wait", &NativeSide::Wait)
+        .def("wait_ready", &NativeSide::WaitReady)
         .def("wait_free_slot", &NativeSide::WaitFreeSlot)
         .def("request", &NativeSide::Request)
         .def("answer", &NativeSide::Answer)
@@ -405,6 +421,11 @@ PYBIND11_MODULE(_bridge, module)
         .def("release_records", &NativeSide::ReleaseRecords)
         .def("blocks", &NativeSide::Blocks)
         .def("publish", &NativeSide::Publish);
+
+    module.def("end_with_parent", [] {
+        // A producer that computes when its host is killed must not go on computing.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    });
 
     module.attr("HEADER_BYTES") = AlignUp(sizeof(SegmentHeader), kPage);
     module.attr("SIDES") = py::dict(py::arg("simulator") = static_cast<int>(SIMULATOR),

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""One run: scenario → plan → simulate → evaluate, with everything written as it becomes known."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.plan import Plan, make_plan
+from cosim.progress import NullProgress, ProgressSink
+from cosim.scenario import Scenario
+from cosim.session import Session
+from cosim.traces import Manifest, Status, TraceSet
+from cosim.workload import Workload, build_workload
+
+log = logging.getLogger(__name__)
+
+
+class RunError(RuntimeError):
+    """A run that ended early; the message says why and what was kept."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes:
+        run_dir: the run folder.
+        status: "finished", "interrupted" or "failed".
+        reason: why, when it did not finish.
+    """
+
+    run_dir: Path
+    status: str
+    reason: str = ""
+
+
+def run_scenario(
+    scenario: Scenario, out_dir: Path, *, progress: ProgressSink | None = None
+) -> RunResult:
+    """Simulate and evaluate a scenario into an existing, empty folder.
+
+    Never raises for what happens in the run: a failure is written to the manifest and returned, with
+    every trace row up to that point on disk.
+
+    Args:
+        scenario: a validated scenario.
+        out_dir: the run folder.
+        progress: where to report; nowhere by default.
+    """
+    sink = progress or NullProgress()
+    manifest = Manifest.start(out_dir, scenario)
+    status: Status = "failed"
+    reason = ""
+    facts: dict[str, Any] = {}
+    try:
+        plan = make_plan(scenario)
+        workload = build_workload(plan, progress=sink)
+        traces = TraceSet(
+            out_dir,
+            csv=scenario.traces.csv,
+            flush_interval_s=scenario.traces.flush_interval_s,
+        )
+        try:
+            facts = simulate(plan, workload, traces, sink)
+            status = "finished"
+        finally:
+            traces.close()
+    except KeyboardInterrupt:
+        status, reason = "interrupted", "interrupted by the user (Ctrl-C)"
+    except Exception as error:  # a run's failure is a result, not a crash
+        log.debug("run failed", exc_info=True)
+        reason = f"{error}" or type(error).__name__
+    finally:
+        sink.finish()
+    manifest.finish(status, reason or None, **facts)
+    return RunResult(out_dir, status, reason)
+
+
+def simulate(
+    plan: Plan, workload: Workload, traces: TraceSet, progress: ProgressSink
+) -> dict[str, Any]:
+    """Run ns-3 and the channel producer against the workload's agents; return the manifest's facts."""
+    with Session(plan, workload, traces, progress) as session:
+        session.run()
+        return session.facts()

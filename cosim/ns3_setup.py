@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""What ns-3 is told at its start: attributes, nodes, flows, and the link abstraction's tables.
+
+The text follows ns-3's configuration store (`default Class::Attribute value`), with one line for
+each node and flow; `docs/architecture.md` lists the statements.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from cosim.plan import Plan
+from cosim.scenario import SemanticTraffic
+from sionna_phy.abstraction import BlerTable
+
+PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
+
+
+class Ns3NotFoundError(RuntimeError):
+    """The ns-3 executable is not where the package's installation puts it."""
+
+
+def find_executable() -> Path:
+    """Return the ns-3 executable's path.
+
+    `COSIM_NS3` names another one (for example built against one's own ns-3 tree).
+
+    Raises:
+        Ns3NotFoundError: with the remedy.
+    """
+    override = os.environ.get("COSIM_NS3")
+    if override:
+        if shutil.which(override) is None:
+            raise Ns3NotFoundError(f"COSIM_NS3={override} is not an executable file")
+        return Path(override)
+    from cosim.bridge import _bridge
+
+    path = Path(_bridge.__file__).parent.parent / "bin" / "cosim-ns3"
+    if not path.is_file():
+        raise Ns3NotFoundError(f"{path} is missing: run `make setup` or `pip install .` again")
+    return path
+
+
+def setup_text(plan: Plan) -> str:
+    """Return the configuration text of a plan."""
+    scenario = plan.scenario
+    mac, gnb, ues, carrier = scenario.mac, scenario.gnb, scenario.ues, scenario.carrier
+    backhaul, traces = scenario.backhaul, scenario.traces
+    scheduler = {"pf": "ns3::NrPfScheduler", "rr": "ns3::NrRrScheduler"}[mac.scheduler]
+    defaults: dict[str, object] = {
+        "ns3::NrCarrier::Numerology": carrier.numerology,
+        "ns3::NrCarrier::Prbs": scenario.prb_count,
+        "ns3::NrCarrier::TddPattern": carrier.tdd_pattern if carrier.duplex == "tdd" else "",
+        "ns3::NrCarrier::McsTable": mac.mcs_table,
+        "ns3::NrRan::Scheduler": scheduler,
+        "ns3::NrRan::GnbTxPower": gnb.tx_power_dbm,
+        "ns3::NrRan::GnbNoiseFigure": gnb.noise_figure_db,
+        "ns3::NrRan::UeTxPower": ues.tx_power_dbm,
+        "ns3::NrRan::UeNoiseFigure": ues.noise_figure_db,
+        "ns3::NrRan::UlP0": mac.ul_p0_dbm,
+        "ns3::NrRan::UlAlpha": mac.ul_alpha,
+        "ns3::NrRan::MaxHarqTx": mac.max_harq_tx,
+        "ns3::NrRan::K1": mac.k1_slots,
+        "ns3::NrRan::CqiPeriod": mac.cqi_period_slots,
+        "ns3::NrRan::UlGrantDelay": mac.ul_grant_delay_slots,
+        "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
+        "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
+        "ns3::NrLink::HarqProcesses": mac.harq_processes,
+        "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
+        "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
+        "ns3::NrLinkAdaptation::DelaySlots": mac.cqi_delay_slots,
+        "ns3::NrRlcUm::QueueLimit": mac.queue_limit_bytes,
+        "ns3::NrRlcUm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+    }
+    lines = [
+        f"global RngSeed {plan.seed('ns3', 'seed', bits=31) or 1}",
+        f"global RngRun {plan.seed('ns3', 'run', bits=31)}",
+        *(f"default {name} {value}" for name, value in defaults.items()),
+        f"duration_s {plan.duration_s!r}",
+        f"backhaul rate_bps={backhaul.data_rate_bps!r} delay_s={backhaul.delay_s!r} "
+        f"mtu_bytes={backhaul.mtu_bytes}",
+    ]
+    for number, (x, y, z) in enumerate(plan.cell_positions_m.tolist()):
+        lines.append(f"cell {number} {x!r} {y!r} {z!r}")
+    for number, (x, y, z) in enumerate(plan.ue_positions_m.tolist()):
+        lines.append(f"ue {number} {x!r} {y!r} {z!r} cell={plan.serving_cell[number]}")
+    for flow in plan.flows:
+        traffic = flow.traffic
+        common = (
+            f"flow {flow.number} ue={flow.ue} direction={traffic.direction} port={flow.port} "
+            f"fiveqi={traffic.fiveqi} priority={traffic.priority}"
+        )
+        if isinstance(traffic, SemanticTraffic):
+            lines.append(
+                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
+            )
+        else:
+            lines.append(
+                f"{common} kind=cbr rate_bps={traffic.rate_bps!r} "
+                f"packet_bytes={traffic.packet_bytes} start_s={traffic.start_s!r} "
+                f"stop_s={min(traffic.stop_s, scenario.run.duration_s)!r}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def table_payload(table: BlerTable) -> tuple[tuple[int, int, int], bytes]:
+    """Return the dimensions [mcs, cbs, snr] and the float32 bytes of a BLER table part."""
+    arrays = [table.cbs_bits, table.snr_db, table.bler]
+    payload = b"".join(np.ascontiguousarray(a, dtype=np.float32).tobytes() for a in arrays)
+    mcs, sizes, snrs = table.bler.shape
+    return (mcs, sizes, snrs), payload

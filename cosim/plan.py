@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""From a scenario to what will be simulated: positions, flows, arrivals. Pure and cheap."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.scenario import CbrTraffic, Scenario, SemanticTraffic
+from cosim.seeding import derive_seed, generator
+
+FIRST_PORT = 5000
+FIRST_FLOW = 1  # 0 means "no flow" and, in a message number, "no message"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A UDP flow of one UE with its QoS; `number` names it in every trace."""
+
+    number: int
+    ue: int
+    traffic: SemanticTraffic | CbrTraffic
+
+    @property
+    def port(self) -> int:
+        """Return the UDP port that the flow's packets go to."""
+        return FIRST_PORT + self.number
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scenario with its random choices made.
+
+    Attributes:
+        cell_positions_m: shape [cells, 3].
+        ue_positions_m: shape [ues, 3].
+        ue_velocities_m_s: shape [ues, 3].
+        ue_indoor: shape [ues].
+        serving_cell: shape [ues], the nearest cell.
+        flows: in order of their numbers.
+    """
+
+    scenario: Scenario
+    cell_positions_m: np.ndarray
+    ue_positions_m: np.ndarray
+    ue_velocities_m_s: np.ndarray
+    ue_indoor: np.ndarray
+    serving_cell: np.ndarray
+    flows: tuple[Flow, ...]
+
+    @property
+    def edge_node(self) -> int:
+        """Return the edge server's node number."""
+        return len(self.ue_positions_m)
+
+    @property
+    def duration_s(self) -> float:
+        """Return the simulated time, with the time after the last message."""
+        return self.scenario.end_s
+
+    def seed(self, *names: str | int, bits: int = 63) -> int:
+        """Return a derived seed; see `cosim.seeding`."""
+        return derive_seed(self.scenario.run.seed, *names, bits=bits)
+
+    def arrivals_s(self, flow: Flow) -> np.ndarray:
+        """Return the arrival times of a semantic flow in seconds, ascending, shape [messages].
+
+        Periodic sources start at a random phase, so that UEs do not beat in step.
+        """
+        traffic = flow.traffic
+        assert isinstance(traffic, SemanticTraffic)
+        rng = generator(self.scenario.run.seed, "arrivals", flow.number)
+        horizon_s = self.scenario.run.duration_s
+        if traffic.arrival == "periodic":
+            period_s = 1.0 / traffic.rate_hz
+            return np.arange(rng.uniform(0.0, period_s), horizon_s, period_s)
+        # A Poisson process: given their number, arrivals are uniform.
+        count = rng.poisson(traffic.rate_hz * horizon_s)
+        return np.sort(rng.uniform(0.0, horizon_s, count))
+
+    def sample_indices(self, flow: Flow, count: int, available: int) -> np.ndarray:
+        """Return which samples of the test split arrive, shape [count]; none twice if they suffice.
+
+        The choice depends on the UE and the task alone: two codecs that do the same task at the same
+        UE are given the same samples, so that their accuracies can be compared pair by pair.
+        """
+        traffic = flow.traffic
+        assert isinstance(traffic, SemanticTraffic)
+        rng = generator(self.scenario.run.seed, "samples", flow.ue, traffic.task)
+        repeats = -(-count // available)
+        order = np.concatenate([rng.permutation(available) for _ in range(repeats)] or [[]])
+        return order[:count].astype(np.int64)
+
+
+def make_plan(scenario: Scenario) -> Plan:
+    """Draw positions and lay out the flows of `scenario`."""
+    rng = generator(scenario.run.seed, "topology")
+    cells = np.array([cell.position_m for cell in scenario.cells], dtype=np.float64)
+    ues = scenario.ues
+    if ues.positions_m is not None:
+        positions = np.array(ues.positions_m, dtype=np.float64)
+    else:
+        # Uniform over the area of the ring, not over its radius.
+        home = np.arange(ues.count) % len(cells)
+        radius = np.sqrt(
+            rng.uniform(ues.min_distance_m**2, ues.max_distance_m**2, size=ues.count)
+        )
+        angle = rng.uniform(0.0, 2.0 * np.pi, size=ues.count)
+        offset = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        height = np.full((ues.count, 1), ues.height_m)
+        positions = np.concatenate([cells[home, :2] + offset, height], axis=1)
+    heading = rng.uniform(0.0, 2.0 * np.pi, size=len(positions))
+    velocities = ues.speed_m_s * np.stack(
+        [np.cos(heading), np.sin(heading), np.zeros_like(heading)], axis=1
+    )
+    indoor = rng.uniform(size=len(positions)) < ues.indoor_fraction
+    distance = np.linalg.norm(positions[:, None, :2] - cells[None, :, :2], axis=2)
+    flows = []
+    for traffic in scenario.traffic:
+        chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
+        for ue in chosen:
+            flows.append(Flow(number=FIRST_FLOW + len(flows), ue=int(ue), traffic=traffic))
+    return Plan(
+        scenario=scenario,
+        cell_positions_m=cells,
+        ue_positions_m=positions,
+        ue_velocities_m_s=velocities,
+        ue_indoor=indoor,
+        serving_cell=np.argmin(distance, axis=1),
+        flows=tuple(flows),
+    )

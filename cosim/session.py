@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""The simulation loop: three processes, one segment, and what each side says to the other.
+
+ns-3 and the channel producer are children. This process answers ns-3's setup request, gives node
+events to the agents, and drains the record streams into the traces. Whatever depends on how far the
+run has come (when rows are flushed, which messages are decoded together) is decided at node events,
+at which everything that ns-3 did before is known; between them only buffers fill. That is why the
+traces do not depend on the timing of the processes.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from cosim import ns3_setup
+from cosim.agent_host import AgentHost
+from cosim.bridge import Batch, Bridge, Exchange, PeerDied, sim_schema
+from cosim.channel_process import channel_spec, spec_to_json
+from cosim.plan import Plan
+from cosim.progress import ProgressSink
+from cosim.recorder import Recorder
+from cosim.traces import TraceSet
+from cosim.workload import Workload
+from sionna_phy.abstraction import eesm_beta, load_bler_table
+
+WAIT_S = 0.25
+START_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 5.0
+
+
+class SimulationError(RuntimeError):
+    """ns-3 or the channel producer ended early."""
+
+
+def _expected_schema() -> dict[str, list[int]]:
+    """Return which records each channel must carry, so that a stale executable is refused."""
+    hashes = sim_schema()
+    records = {
+        "setup": ("SetupRequest", "SetupPart"),
+        "agents": ("NodeEvent", "NodeAction"),
+        "slots": ("SlotRecord",),
+        "packets": ("PacketRecord",),
+        "kpis": ("KpiRecord",),
+        "deliveries": ("DeliveryRecord",),
+        "counters": ("CounterRecord",),
+        "channel": ("ChannelBlock",),
+    }
+    return {channel: [hashes[name] for name in names] for channel, names in records.items()}
+
+
+class Session:
+    """One simulation, used as a context manager that leaves no process behind."""
+
+    def __init__(
+        self, plan: Plan, workload: Workload, traces: TraceSet, progress: ProgressSink
+    ) -> None:
+        self._plan = plan
+        self._workload = workload
+        self._progress = progress
+        self._recorder = Recorder(plan, workload, traces)
+        self._host = AgentHost(workload.agents)
+        self._prbs = plan.scenario.prb_count
+        self._producer: subprocess.Popen[bytes] | None = None
+        self._table = load_bler_table(plan.scenario.mac.bler_table)
+        self._facts: dict[str, Any] = {}
+        self._stderr = tempfile.TemporaryFile()
+        self._now_s = 0.0
+
+    def __enter__(self) -> Self:
+        executable = ns3_setup.find_executable()
+        channel = self._plan.scenario.channel
+        block_bytes = 4 * (
+            channel.samples_per_block
+            * len(self._plan.cell_positions_m)
+            * len(self._plan.ue_positions_m)
+            * self._prbs
+        )
+        self._bridge = Bridge.create()
+        try:
+            # The producer first: it imports Sionna while ns-3 starts.
+            self._producer = self._start_producer()
+            self._ns3 = self._bridge.spawn(
+                [
+                    str(executable),
+                    f"--channel-slots={channel.look_ahead_blocks}",
+                    f"--channel-block-bytes={block_bytes}",
+                ],
+                stderr=self._stderr,
+            )
+            self._bridge.wait_ready(START_TIMEOUT_S, expect=_expected_schema())
+        except BaseException:
+            self._end_processes()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is not None:
+            reason = "interrupted" if exc_type is KeyboardInterrupt else f"engine failed: {exc}"
+            self._bridge.abort(reason)
+            self._recorder.salvage(self._bridge)
+        self._end_processes()
+
+    def run(self) -> None:
+        """Simulate to the end.
+
+        Raises:
+            SimulationError: a child ended early; the message has its own words.
+        """
+        self._progress.phase("simulating")
+        self._progress.start(self._plan.duration_s)
+        bridge = self._bridge
+        setup = bridge.exchange("setup")
+        events = bridge.exchange("agents")
+        try:
+            while not bridge.finished:
+                bridge.wait(WAIT_S)
+                self._check_producer()
+                self._recorder.drain(bridge)
+                if setup.poll() is not None:
+                    self._answer_setup(setup)
+                if (batch := events.poll()) is not None:
+                    self._recorder.drain(bridge)
+                    self._answer_events(events, batch)
+        except PeerDied as error:
+            raise SimulationError(self._ns3_words() or str(error)) from error
+        self._recorder.drain(bridge)
+        self._deliver()
+        self._recorder.finish(self._plan.duration_s)
+        self._collect_facts()
+        self._report()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest keeps of the simulation: counters, stalls, tallies."""
+        return self._facts
+
+    def _answer_setup(self, setup: Exchange) -> None:
+        text = ns3_setup.setup_text(self._plan).encode()
+        shape, bler = ns3_setup.table_payload(self._table)
+        beta = eesm_beta(self._plan.scenario.mac.mcs_table)
+        parts = [
+            (ns3_setup.PART_TEXT, (0, 0, 0), text),
+            (ns3_setup.PART_BLER, shape, bler),
+            (ns3_setup.PART_BETA, (len(beta), 0, 0), beta.tobytes()),
+        ]
+        reply = setup.reply(len(parts))
+        for index, (kind, dimensions, payload) in enumerate(parts):
+            reply[index]["kind"] = kind
+            reply[index]["dims"] = dimensions
+            setup.attach(index, payload)
+        setup.send()
+
+    def _answer_events(self, exchange: Exchange, batch: Batch) -> None:
+        self._now_s = float(batch.records["t_s"].max()) if len(batch.records) else self._now_s
+        self._recorder.advance(self._now_s)
+        self._deliver()
+        self._recorder.close_messages(self._now_s)
+        self._host.answer(exchange, batch)
+        self._report()
+
+    def _deliver(self) -> None:
+        for packet in self._recorder.take_deliveries():
+            self._host.receive(packet)
+
+    def _report(self) -> None:
+        evaluator = self._workload.evaluator
+        self._progress.update(
+            min(self._now_s, self._plan.duration_s),
+            self._workload.ledger.sent_count,
+            evaluator.correct,
+            evaluator.messages,
+            self._recorder.delivered_bytes,
+        )
+
+    def _start_producer(self) -> subprocess.Popen[bytes]:
+        fd = self._bridge.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cosim.channel_process"],
+            stdin=subprocess.PIPE,
+            stderr=self._stderr,
+            pass_fds=[fd],
+            env={**os.environ, "COSIM_BRIDGE_FD": str(fd), "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(spec_to_json(channel_spec(self._plan, prbs=self._prbs)).encode())
+        process.stdin.close()
+        return process
+
+    def _check_producer(self) -> None:
+        if self._producer is not None and self._producer.poll() not in (None, 0):
+            code = self._producer.returncode
+            raise SimulationError(
+                f"the channel producer ended with status {code}: {self._ns3_words()}"
+            )
+
+    def _ns3_words(self) -> str:
+        """Return the end of what the children wrote to standard error."""
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(self._stderr.tell() - 2000, 0))
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def _collect_facts(self) -> None:
+        evaluator, blocks = self._workload.evaluator, self._bridge.blocks("channel")
+        self._facts = {
+            "offline": {
+                key: {
+                    "n": tally.n,
+                    "accuracy": tally.correct / tally.n,
+                    "prior_accuracy": tally.prior_correct / tally.n,
+                }
+                for key, tally in sorted(evaluator.offline.items())
+            },
+            "counters": self._recorder.counters,
+            "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
+            "channel": {
+                "blocks": blocks.published,
+                "stalls": blocks.stalls,
+                "stall_s": blocks.stall_s,
+            },
+            "agents": {"packets_unknown": self._workload.ledger.unknown},
+        }
+
+    def _end_processes(self) -> None:
+        for process in (getattr(self, "_ns3", None), self._producer):
+            if process is None:
+                continue
+            deadline = time.monotonic() + END_TIMEOUT_S
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.005)
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self._bridge.close()
+        self._stderr.close()

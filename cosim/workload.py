@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The agents of a run, with every sample encoded before simulated time starts."""
+
+import dataclasses
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.agents.api import Agent
+from cosim.agents.semantic_sink import SemanticSink
+from cosim.agents.semantic_source import SemanticSource
+from cosim.evaluation import Evaluator
+from cosim.ledger import Ledger
+from cosim.plan import Flow, Plan
+from cosim.progress import ProgressSink
+from cosim.scenario import Scenario, SemanticTraffic
+from models.codecs import Codec, get_codec
+from models.compression import DeviceProfile, get_profile
+from models.tasks import get_task
+
+ENCODE_BATCH = 64
+
+
+@dataclass
+class Workload:
+    """What the session drives.
+
+    Attributes:
+        agents: all agents; those of one node get that node's events in this order.
+        ledger: the book of messages.
+        evaluator: decodes closed messages.
+        priors: majority label of each task in use.
+        late_s: how long after its deadline a message stays open so that late units are seen.
+    """
+
+    agents: list[Agent]
+    ledger: Ledger
+    evaluator: Evaluator
+    priors: dict[str, int]
+    late_s: float
+
+
+def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
+    """Make the agents of a plan and encode all samples in batches."""
+    scenario = plan.scenario
+    ledger = Ledger()
+    profile = _profile(scenario, scenario.ues.profile)
+    semantic: list[tuple[Flow, SemanticTraffic]] = [
+        (flow, flow.traffic) for flow in plan.flows if isinstance(flow.traffic, SemanticTraffic)
+    ]
+    codecs: dict[str, Codec] = {}
+    tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
+    sources: list[SemanticSource] = []
+    for flow, traffic in semantic:
+        codec = codecs.setdefault(
+            traffic.codec,
+            get_codec(
+                traffic.codec,
+                threads=scenario.models.threads,
+                cut=scenario.models.cut,
+                on_disk=scenario.models.cache,
+            ),
+        )
+        samples = tasks[traffic.task].test
+        arrivals_s = plan.arrivals_s(flow)
+        chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
+        sources.append(
+            SemanticSource(
+                node=flow.ue,
+                flow=flow.number,
+                arrivals_s=arrivals_s,
+                samples=[samples[int(i)] for i in chosen],
+                codec=codec,
+                task=traffic.task,
+                rung=traffic.rung,
+                budget_bytes=traffic.budget_bytes,
+                profile=profile,
+                deadline_s=traffic.deadline_s,
+                max_packet_bytes=traffic.max_packet_bytes,
+                ledger=ledger,
+            )
+        )
+    _encode_all(sources, progress)
+    sink = SemanticSink(
+        node=plan.edge_node, flows=[flow.number for flow, _ in semantic], ledger=ledger
+    )
+    return Workload(
+        agents=[*sources, sink],
+        ledger=ledger,
+        evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
+        priors={name: task.prior_label for name, task in tasks.items()},
+        late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
+    )
+
+
+def _profile(scenario: Scenario, name: str) -> DeviceProfile:
+    """Return a device profile with the scenario's changes to it."""
+    changes = scenario.profiles.get(name)
+    profile = get_profile(name)
+    return (
+        dataclasses.replace(profile, **changes.model_dump(exclude_none=True)) if changes else profile
+    )
+
+
+def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
+    """Encode the samples of all sources that share codec, task, rung and budget together."""
+    groups: dict[tuple[str, str, str, int | None], list[SemanticSource]] = defaultdict(list)
+    for source in sources:
+        groups[(source.codec.name, source.task, source.rung, source.budget_bytes)].append(source)
+    total = sum(len(source.samples) for source in sources)
+    progress.phase("encoding", total)
+    for (_, task, rung, budget_bytes), group in groups.items():
+        samples = [sample for source in group for sample in source.samples]
+        encoded = []
+        for first in range(0, len(samples), ENCODE_BATCH):
+            batch = samples[first : first + ENCODE_BATCH]
+            encoded += group[0].codec.encode(
+                batch, task=task, rung=rung, budget_bytes=budget_bytes
+            )
+            progress.step(len(batch))
+        bounds = np.cumsum([0, *(len(source.samples) for source in group)])
+        for source, first, last in zip(group, bounds[:-1], bounds[1:], strict=True):
+            source.set_encoded(encoded[first:last])
