@@ -74,9 +74,19 @@ NrSimulation::NrSimulation(const SimulationSetup& setup,
     {
         BuildFlow(flow);
     }
+    // The slot event belongs to no node; what it delivers goes on at the node that receives it.
     m_ran->SetDelivery(
-        [this](uint32_t ue, Ptr<Packet> packet) { m_devices[ue]->ReceiveDownlink(packet); },
-        [this](uint32_t ue, Ptr<Packet> packet) { m_upf->SendUplink(ue, packet); });
+        [this](uint32_t ue, Ptr<Packet> packet) {
+            Simulator::ScheduleWithContext(m_ues.Get(ue)->GetId(), Time(0), [this, ue, packet] {
+                m_devices[ue]->ReceiveDownlink(packet);
+            });
+        },
+        [this](uint32_t ue, Ptr<Packet> packet) {
+            const uint32_t gnb = m_gnbs.Get(m_setup.ues[ue].cell)->GetId();
+            Simulator::ScheduleWithContext(gnb, Time(0), [this, ue, packet] {
+                m_upf->SendUplink(ue, packet);
+            });
+        });
 }
 
 void
