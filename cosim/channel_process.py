@@ -56,8 +56,10 @@ def spec_to_json(spec: ChannelSpec) -> str:
 
 def spec_from_json(text: str) -> ChannelSpec:
     """Return the spec that `spec_to_json` wrote."""
-    fields: dict[str, Any] = json.loads(text)
-    return ChannelSpec(**{k: np.asarray(v) if isinstance(v, list) else v for k, v in fields.items()})
+    fields: dict[str, Any] = {
+        k: np.asarray(v) if isinstance(v, list) else v for k, v in json.loads(text).items()
+    }
+    return ChannelSpec(**fields)
 
 
 def main() -> int:

@@ -40,8 +40,8 @@ def run_scenario(
 ) -> RunResult:
     """Simulate and evaluate a scenario into an existing, empty folder.
 
-    Never raises for what happens in the run: a failure is written to the manifest and returned, with
-    every trace row up to that point on disk.
+    Never raises for what happens in the run: a failure is written to the manifest and returned,
+    with every trace row up to that point on disk.
 
     Args:
         scenario: a validated scenario.
@@ -80,7 +80,7 @@ def run_scenario(
 def simulate(
     plan: Plan, workload: Workload, traces: TraceSet, progress: ProgressSink
 ) -> dict[str, Any]:
-    """Run ns-3 and the channel producer against the workload's agents; return the manifest's facts."""
+    """Run ns-3 and the channel producer with the workload's agents; return the manifest's facts."""
     with Session(plan, workload, traces, progress) as session:
         session.run()
         return session.facts()

@@ -62,7 +62,8 @@ class Evaluator:
     """Decodes closed messages in batches.
 
     Args:
-        profile: the edge server's; the latency of its decoder is taken off the time to the deadline.
+        profile: the edge server's; the latency of its decoder is taken off the time to the
+        deadline.
 
     Attributes:
         messages: decided so far.
@@ -138,10 +139,8 @@ class Evaluator:
         complete = len(in_time) == count
         nan = float("nan")
         times = [at for at, _ in message.received.values()]
-        if complete:
-            decoded_s = max(times) + latency_s
-        else:
-            decoded_s = message.deadline_s if in_time else nan
+        at_deadline_s = message.deadline_s if in_time else nan
+        decoded_s = max(times) + latency_s if complete else at_deadline_s
         return Verdict(
             message=message,
             decoded=decoded,
@@ -154,7 +153,7 @@ class Evaluator:
         )
 
     def tally(self, verdicts: Sequence[Verdict], priors: dict[str, int]) -> None:
-        """Add to the lossless and the prior's accuracy; `priors` maps a task to its majority label."""
+        """Add to the lossless and the prior's accuracy; `priors`: a task's majority label."""
         for verdict in verdicts:
             message = verdict.message
             tally = self.offline[f"{message.task}/{message.codec.name}/{message.rung}"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What was sent, what arrived and when: the book from which the `messages` trace is written.
 
-The two sides never mix: `Message.received` holds only bytes that came out of ns-3, and only those are
-given to a decoder. What was sent is kept for the trace and for the lossless comparison.
+The two sides never mix: `Message.received` holds only bytes that came out of ns-3, and only those
+are given to a decoder. What was sent is kept for the trace and for the lossless comparison.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,8 @@ class Ledger:
         Args:
             message_ids: 0 for packets that belong to no message.
             times_s: record times.
-            first_tx: True where the record says that a packet's first byte entered a transport block.
+            first_tx: True where the record says that a packet's first byte entered a transport
+            block.
             air_bytes: bytes spent on a packet, given once when its fate is known.
         """
         for index in np.flatnonzero(message_ids):

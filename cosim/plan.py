@@ -80,15 +80,15 @@ class Plan:
     def sample_indices(self, flow: Flow, count: int, available: int) -> np.ndarray:
         """Return which samples of the test split arrive, shape [count]; none twice if they suffice.
 
-        The choice depends on the UE and the task alone: two codecs that do the same task at the same
-        UE are given the same samples, so that their accuracies can be compared pair by pair.
+        The choice depends on the UE and the task alone: two codecs that do the same task at the
+        same UE are given the same samples, so that their accuracies can be compared pair by pair.
         """
         traffic = flow.traffic
         assert isinstance(traffic, SemanticTraffic)
         rng = generator(self.scenario.run.seed, "samples", flow.ue, traffic.task)
         repeats = -(-count // available)
-        order = np.concatenate([rng.permutation(available) for _ in range(repeats)] or [[]])
-        return order[:count].astype(np.int64)
+        orders = [rng.permutation(available) for _ in range(repeats)]
+        return np.concatenate(orders, dtype=np.int64)[:count] if orders else np.zeros(0, np.int64)
 
 
 def make_plan(scenario: Scenario) -> Plan:
@@ -101,9 +101,7 @@ def make_plan(scenario: Scenario) -> Plan:
     else:
         # Uniform over the area of the ring, not over its radius.
         home = np.arange(ues.count) % len(cells)
-        radius = np.sqrt(
-            rng.uniform(ues.min_distance_m**2, ues.max_distance_m**2, size=ues.count)
-        )
+        radius = np.sqrt(rng.uniform(ues.min_distance_m**2, ues.max_distance_m**2, size=ues.count))
         angle = rng.uniform(0.0, 2.0 * np.pi, size=ues.count)
         offset = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
         height = np.full((ues.count, 1), ues.height_m)
@@ -114,7 +112,7 @@ def make_plan(scenario: Scenario) -> Plan:
     )
     indoor = rng.uniform(size=len(positions)) < ues.indoor_fraction
     distance = np.linalg.norm(positions[:, None, :2] - cells[None, :, :2], axis=2)
-    flows = []
+    flows: list[Flow] = []
     for traffic in scenario.traffic:
         chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
         for ue in chosen:

@@ -67,7 +67,7 @@ class Session:
         self._producer: subprocess.Popen[bytes] | None = None
         self._table = load_bler_table(plan.scenario.mac.bler_table)
         self._facts: dict[str, Any] = {}
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         self._now_s = 0.0
 
     def __enter__(self) -> Self:

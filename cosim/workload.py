@@ -99,7 +99,9 @@ def _profile(scenario: Scenario, name: str) -> DeviceProfile:
     changes = scenario.profiles.get(name)
     profile = get_profile(name)
     return (
-        dataclasses.replace(profile, **changes.model_dump(exclude_none=True)) if changes else profile
+        dataclasses.replace(profile, **changes.model_dump(exclude_none=True))
+        if changes
+        else profile
     )
 
 
@@ -115,9 +117,7 @@ def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
         encoded = []
         for first in range(0, len(samples), ENCODE_BATCH):
             batch = samples[first : first + ENCODE_BATCH]
-            encoded += group[0].codec.encode(
-                batch, task=task, rung=rung, budget_bytes=budget_bytes
-            )
+            encoded += group[0].codec.encode(batch, task=task, rung=rung, budget_bytes=budget_bytes)
             progress.step(len(batch))
         bounds = np.cumsum([0, *(len(source.samples) for source in group)])
         for source, first, last in zip(group, bounds[:-1], bounds[1:], strict=True):

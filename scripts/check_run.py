@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Check a finished run's folder: what CI holds the demo to.
 
-Columns and rows, no unexplained NaN, byte conservation (oracle 3), lossless messages decided exactly
-as offline (oracle 1), accuracy over the network inside what the lossless model allows. Prints one
-line a check and exits with 1 if any fails.
+Columns and rows, no unexplained NaN, byte conservation (oracle 3), lossless messages decided
+exactly as offline (oracle 1), accuracy over the network inside what the lossless model allows.
+Prints one line a check and exits with 1 if any fails.
 """
 
 import json
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
 from analysis.metrics import wilson_interval
 from cosim.traces import TABLES, read_trace
 
@@ -20,13 +21,17 @@ EXPECTED_ROWS = ("messages", "slots", "packets", "kpis")
 
 
 def checks(run_dir: Path) -> Iterator[tuple[str, bool]]:
+    """Yield what is checked and whether it holds."""
     manifest = json.loads((run_dir / "run.json").read_text())
     yield f"status is finished ({manifest['status']})", manifest["status"] == "finished"
     for name in EXPECTED_ROWS:
         table = read_trace(run_dir, name)
-        yield f"{name}: {table.num_rows} rows", table.num_rows > 0
-        yield f"{name}: columns of the schema", set(TABLES[name].schema.names) == set(table.schema.names)
-    messages = read_trace(run_dir, "messages").to_pandas()
+        yield f"{name}: {len(table)} rows", len(table) > 0
+        yield (
+            f"{name}: columns of the schema",
+            list(TABLES[name].schema.names) == list(table.columns),
+        )
+    messages = read_trace(run_dir, "messages")
     for column in messages.select_dtypes("float").columns.difference(NAN_ALLOWED):
         yield f"messages.{column}: no NaN", bool(messages[column].notna().all())
     done = messages[messages["complete"]]
@@ -54,11 +59,12 @@ def checks(run_dir: Path) -> Iterator[tuple[str, bool]]:
         if not ok or row["ue"] == 0:
             yield f"oracle 3: bytes of UE {row['ue']} direction {row['direction']}", ok
     yield "figure.png was drawn", (run_dir / "figure.png").stat().st_size > 10_000
-    kpis = read_trace(run_dir, "kpis").to_pandas()
+    kpis = read_trace(run_dir, "kpis")
     yield "kpis: throughput is finite", bool(np.isfinite(kpis["throughput_bps"]).all())
 
 
 def main() -> int:
+    """Check the folder named on the command line."""
     failed = 0
     for text, ok in checks(Path(sys.argv[1])):
         print(f"{'ok  ' if ok else 'FAIL'} {text}")

@@ -14,6 +14,7 @@ SEPARATELY = ("ns3", "torch")
 
 
 def requirements(extras: list[str]) -> list[str]:
+    """Return the project's requirements with those of some extras."""
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
     wanted = list(project["project"]["dependencies"])
     for extra in extras:
@@ -21,7 +22,7 @@ def requirements(extras: list[str]) -> list[str]:
             wanted += [*project["build-system"]["requires"], "cmake>=3.22", "ninja"]
         else:
             wanted += project["project"]["optional-dependencies"][extra]
-    return [line for line in wanted if not line.split("=")[0].split(">")[0].strip() in SEPARATELY]
+    return [line for line in wanted if line.split("=")[0].split(">")[0].strip() not in SEPARATELY]
 
 
 if __name__ == "__main__":

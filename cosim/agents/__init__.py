@@ -2,8 +2,8 @@
 """What a node does: the agent interface and the agents that SemCoSim ships.
 
 An agent lives at one node, is told what happens there in simulated time and answers with actions.
-It may import `models` and `cosim.seeding`; it knows neither the bridge nor ns-3, so it can be driven
-by a test or a notebook.
+It may import `models` and `cosim.seeding`; it knows neither the bridge nor ns-3, so it can be
+driven by a test or a notebook.
 """
 
 from cosim.agents.api import Action, Agent, Event, EventKind, ReceivedPacket, Send, Stop, Timer

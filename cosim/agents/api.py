@@ -45,7 +45,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPacket:
-    """A UDP payload that ns-3 delivered to the agent's node; `data` is what came out of the socket."""
+    """A UDP payload that came out of a socket at the agent's node."""
 
     t_s: float
     node: int
@@ -106,15 +106,15 @@ class Agent(ABC):
         self.node = node
         self.flows = tuple(flows)
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most agents need none
         """Do what needs no simulated time (encode all samples in batches); called once, first."""
 
     @abstractmethod
     def handle(self, event: Event) -> Iterable[Action]:
         """Answer an event of this agent's node; ns-3 waits for it."""
 
-    def receive(self, packet: ReceivedPacket) -> None:
+    def receive(self, packet: ReceivedPacket) -> None:  # noqa: B027 - most agents need none
         """Take a packet of one of `flows`, in the order of simulated time."""
 
-    def advance(self, t_s: float) -> None:
+    def advance(self, t_s: float) -> None:  # noqa: B027 - most agents need none
         """Learn that every packet delivered before `t_s` has been received."""

@@ -63,7 +63,8 @@ def pack(
         max_packet_bytes: UDP payload limit.
 
     Raises:
-        WireError: a unit does not fit into a packet, or there are more units than the header counts.
+        WireError: a unit does not fit into a packet, or there are more units than the header
+        counts.
     """
     if len(units) != len(importance):
         raise WireError(f"{len(units)} units but {len(importance)} importances")

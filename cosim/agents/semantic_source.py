@@ -75,7 +75,10 @@ class SemanticSource(Agent):
         if event.kind is EventKind.START:
             return self._next_timer(0, event.t_s)
         if event.kind is EventKind.TIMER:
-            return [self._send(event.token, event.t_s), *self._next_timer(event.token + 1, event.t_s)]
+            return [
+                self._send(event.token, event.t_s),
+                *self._next_timer(event.token + 1, event.t_s),
+            ]
         return ()
 
     def _next_timer(self, number: int, now_s: float) -> list[Timer]:

@@ -24,8 +24,8 @@ class Bridge:
     """One segment; any number of them may live in a process.
 
     Use `create` and `spawn` in the process that starts the simulator, `attach` in a process that
-    publishes blocks. It is a context manager: leaving it by an exception tells the simulator so, and
-    a spawned simulator never outlives it.
+    publishes blocks. It is a context manager: leaving it by an exception tells the simulator so,
+    and a spawned simulator never outlives it.
     """
 
     def __init__(self, fd: int, memory: mmap.mmap, side: int) -> None:
@@ -136,7 +136,8 @@ class Bridge:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise BridgeError(
-                    f"the simulator was not ready after {timeout_s:g} s: does it call Bridge::Start()?"
+                    f"the simulator was not ready after {timeout_s:g} s: "
+                    "does it call Bridge::Start()?"
                 )
             try:
                 self._native.wait_ready(left, self._pidfds())
@@ -152,8 +153,8 @@ class Bridge:
             found = [d.schema_hash for d in self._channel(name, Channel).directions]
             if list(hashes) != found[: len(hashes)]:
                 raise BridgeError(
-                    f"channel {name!r}: the simulator was built with another record layout than this "
-                    "package; build it again (`make setup`, or `pip install .`)"
+                    f"channel {name!r}: the simulator was built with another record layout than "
+                    "this package; build it again (`make setup`, or `pip install .`)"
                 )
 
     def exchange(self, name: str) -> Exchange:
@@ -176,8 +177,8 @@ class Bridge:
             (`finished`).
 
         Raises:
-            PeerDied: the simulator ended without saying so, or with an error; what it had pushed can
-                still be read.
+            PeerDied: the simulator ended without saying so, or with an error; what it had pushed
+                can still be read.
             KeyboardInterrupt: Ctrl-C.
         """
         self._check()
@@ -254,7 +255,8 @@ class Bridge:
         if not isinstance(channel, kind):
             known = ", ".join(sorted(n for n, c in self._channels.items() if isinstance(c, kind)))
             raise BridgeError(
-                f"there is no {kind.__name__.lower()} channel {name!r}; there are: {known or 'none'}"
+                f"there is no {kind.__name__.lower()} channel {name!r}; "
+                f"there are: {known or 'none'}"
             )
         return channel
 

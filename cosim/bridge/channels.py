@@ -113,7 +113,8 @@ class Exchange(Channel):
         room = self.directions[1].records
         if count > len(room):
             raise BridgeError(
-                f"exchange {self.name!r}: {count} records in a reply, it was declared for {len(room)}"
+                f"exchange {self.name!r}: {count} records in a reply, "
+                f"it was declared for {len(room)}"
             )
         self._reply_records = room[:count]
         self._reply_records.view(np.uint8)[:] = 0
@@ -240,10 +241,13 @@ class Blocks(Channel):
             PeerDied: the simulation is over.
         """
         if number != self.published:
-            raise BridgeError(f"blocks {self.name!r}: {number} is not the next, {self.published} is")
+            raise BridgeError(
+                f"blocks {self.name!r}: {number} is not the next, {self.published} is"
+            )
         if data.nbytes > self.max_bytes:
             raise BridgeError(
-                f"blocks {self.name!r}: a block of {data.nbytes} bytes, declared for {self.max_bytes}"
+                f"blocks {self.name!r}: a block of {data.nbytes} bytes, "
+                f"declared for {self.max_bytes}"
             )
         if not self._native.wait_free_slot(self.number, min(timeout_s, 1e9)):
             return False

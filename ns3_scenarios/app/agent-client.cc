@@ -19,8 +19,7 @@ namespace
 {
 
 /// \return a simulated time, where infinity means never
-Time
-ToTime(double seconds)
+Time ToTime(double seconds)
 {
     constexpr double CENTURY_S = 3.2e9;
     return seconds < CENTURY_S ? Seconds(seconds) : Time::Max();
@@ -35,8 +34,7 @@ AgentClient::AgentClient(Exchange& exchange, NrSimulation& simulation, Time dura
 {
 }
 
-void
-AgentClient::Start()
+void AgentClient::Start()
 {
     for (uint32_t node = 0; node <= m_simulation.GetEdgeNode(); ++node)
     {
@@ -47,11 +45,10 @@ AgentClient::Start()
     }
 }
 
-void
-AgentClient::NotifyPacket(uint32_t flow,
-                          uint32_t source,
-                          uint32_t node,
-                          const std::vector<uint8_t>& data)
+void AgentClient::NotifyPacket(uint32_t flow,
+                               uint32_t source,
+                               uint32_t node,
+                               const std::vector<uint8_t>& data)
 {
     Event event{};
     event.record.kind = static_cast<uint32_t>(EventKind::PACKET);
@@ -62,8 +59,7 @@ AgentClient::NotifyPacket(uint32_t flow,
     Add(std::move(event));
 }
 
-void
-AgentClient::Add(Event event)
+void AgentClient::Add(Event event)
 {
     event.record.t_s = Simulator::Now().GetSeconds();
     m_batch.push_back(std::move(event));
@@ -75,8 +71,7 @@ AgentClient::Add(Event event)
     }
 }
 
-void
-AgentClient::ExchangeBatch()
+void AgentClient::ExchangeBatch()
 {
     m_planned = false;
     for (const Event& event : m_batch)
@@ -95,8 +90,7 @@ AgentClient::ExchangeBatch()
     }
 }
 
-void
-AgentClient::Apply(const NodeAction& action)
+void AgentClient::Apply(const NodeAction& action)
 {
     if (!(action.delay_s >= 0.0))
     {
@@ -130,8 +124,7 @@ AgentClient::Apply(const NodeAction& action)
     }
 }
 
-void
-AgentClient::Send(const NodeAction& action)
+void AgentClient::Send(const NodeAction& action)
 {
     const auto payload = m_exchange.Payload(action);
     const std::size_t head = action.packet_count * sizeof(PacketDescriptor);

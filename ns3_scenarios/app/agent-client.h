@@ -15,7 +15,8 @@ namespace ns3
 /**
  * The agents' deputy in ns-3: tells them what happens at their nodes and does what they answer.
  *
- * Events of the same simulated time go in one batch. After the duration, timers are not set any more.
+ * Events of the same simulated time go in one batch. After the duration, timers are not set any
+ * more.
  */
 class AgentClient
 {
@@ -52,8 +53,8 @@ class AgentClient
     /// An event that waits for its batch.
     struct Event
     {
-        cosim::sim::NodeEvent record;  //!< without its payload's place
-        std::vector<uint8_t> payload;  //!< bytes
+        cosim::sim::NodeEvent record; //!< without its payload's place
+        std::vector<uint8_t> payload; //!< bytes
     };
 
     /**
@@ -80,11 +81,11 @@ class AgentClient
      */
     void Send(const cosim::sim::NodeAction& action);
 
-    Exchange& m_exchange;        //!< with the engine
-    NrSimulation& m_simulation;  //!< the network
-    Time m_duration;             //!< of the simulation
-    std::vector<Event> m_batch;  //!< of this simulated time
-    bool m_planned{false};       //!< whether the batch is about to be sent
+    Exchange& m_exchange;       //!< with the engine
+    NrSimulation& m_simulation; //!< the network
+    Time m_duration;            //!< of the simulation
+    std::vector<Event> m_batch; //!< of this simulated time
+    bool m_planned{false};      //!< whether the batch is about to be sent
 };
 
 } // namespace ns3

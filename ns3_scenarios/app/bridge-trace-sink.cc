@@ -6,7 +6,8 @@ namespace ns3
 
 namespace
 {
-// A few hundred milliseconds of a loaded cell, so that neither side waits for the other's time slice.
+// A few hundred milliseconds of a loaded cell, so that neither side waits for the other's time
+// slice.
 constexpr std::size_t SLOT_RECORDS = 16384;
 constexpr std::size_t PACKET_RECORDS = 16384;
 constexpr std::size_t KPI_RECORDS = 4096;
@@ -20,48 +21,41 @@ BridgeTraceSink::BridgeTraceSink(cosim::bridge::Bridge& bridge)
       m_packets(
           bridge.AddStream<cosim::sim::PacketRecord>(cosim::sim::kPacketChannel, PACKET_RECORDS)),
       m_kpis(bridge.AddStream<cosim::sim::KpiRecord>(cosim::sim::kKpiChannel, KPI_RECORDS)),
-      m_deliveries(bridge.AddStream<cosim::sim::DeliveryRecord>(cosim::sim::kDeliveryChannel,
-                                                                DELIVERY_RECORDS,
-                                                                DELIVERY_BYTES)),
+      m_deliveries(bridge.AddStream<cosim::sim::DeliveryRecord>(
+          cosim::sim::kDeliveryChannel, DELIVERY_RECORDS, DELIVERY_BYTES)),
       m_counters(
           bridge.AddStream<cosim::sim::CounterRecord>(cosim::sim::kCounterChannel, COUNTER_RECORDS))
 {
 }
 
-void
-BridgeTraceSink::Slot(const cosim::sim::SlotRecord& record)
+void BridgeTraceSink::Slot(const cosim::sim::SlotRecord& record)
 {
     m_slots.Push(record);
 }
 
-void
-BridgeTraceSink::Packet(const cosim::sim::PacketRecord& record)
+void BridgeTraceSink::Packet(const cosim::sim::PacketRecord& record)
 {
     m_packets.Push(record);
 }
 
-void
-BridgeTraceSink::Kpi(const cosim::sim::KpiRecord& record)
+void BridgeTraceSink::Kpi(const cosim::sim::KpiRecord& record)
 {
     m_kpis.Push(record);
 }
 
-void
-BridgeTraceSink::Counter(const cosim::sim::CounterRecord& record)
+void BridgeTraceSink::Counter(const cosim::sim::CounterRecord& record)
 {
     m_counters.Push(record);
 }
 
-void
-BridgeTraceSink::Delivery(const cosim::sim::DeliveryRecord& record,
-                          const uint8_t* data,
-                          std::size_t bytes)
+void BridgeTraceSink::Delivery(const cosim::sim::DeliveryRecord& record,
+                               const uint8_t* data,
+                               std::size_t bytes)
 {
     m_deliveries.Push(record, data, bytes);
 }
 
-void
-BridgeTraceSink::Flush()
+void BridgeTraceSink::Flush()
 {
     m_slots.Flush();
     m_packets.Flush();

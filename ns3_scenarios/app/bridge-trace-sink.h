@@ -34,11 +34,11 @@ class BridgeTraceSink : public NrTraceSink
     void Flush();
 
   private:
-    cosim::bridge::StreamWriter<cosim::sim::SlotRecord>& m_slots;           //!< transport blocks
-    cosim::bridge::StreamWriter<cosim::sim::PacketRecord>& m_packets;       //!< IP packets
-    cosim::bridge::StreamWriter<cosim::sim::KpiRecord>& m_kpis;             //!< periods
-    cosim::bridge::StreamWriter<cosim::sim::DeliveryRecord>& m_deliveries;  //!< payloads
-    cosim::bridge::StreamWriter<cosim::sim::CounterRecord>& m_counters;     //!< at the end
+    cosim::bridge::StreamWriter<cosim::sim::SlotRecord>& m_slots;          //!< transport blocks
+    cosim::bridge::StreamWriter<cosim::sim::PacketRecord>& m_packets;      //!< IP packets
+    cosim::bridge::StreamWriter<cosim::sim::KpiRecord>& m_kpis;            //!< periods
+    cosim::bridge::StreamWriter<cosim::sim::DeliveryRecord>& m_deliveries; //!< payloads
+    cosim::bridge::StreamWriter<cosim::sim::CounterRecord>& m_counters;    //!< at the end
 };
 
 } // namespace ns3

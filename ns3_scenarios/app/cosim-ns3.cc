@@ -33,17 +33,16 @@ constexpr std::size_t ACTION_BYTES = 16U << 20U;
 /// What the engine answers to the setup request.
 struct Answer
 {
-    SimulationSetup setup;                //!< what to simulate
-    std::vector<float> bler;              //!< table, see records.hpp
-    std::array<uint32_t, 3> blerShape{};  //!< MCS, sizes, SINRs
-    std::vector<float> beta;              //!< of each MCS
+    SimulationSetup setup;               //!< what to simulate
+    std::vector<float> bler;             //!< table, see records.hpp
+    std::array<uint32_t, 3> blerShape{}; //!< MCS, sizes, SINRs
+    std::vector<float> beta;             //!< of each MCS
 };
 
 using SetupExchange = cosim::bridge::Exchange<cosim::sim::SetupRequest, cosim::sim::SetupPart>;
 
 /// \return a part's payload as floats
-std::vector<float>
-Floats(std::span<const uint8_t> bytes)
+std::vector<float> Floats(std::span<const uint8_t> bytes)
 {
     std::vector<float> floats(bytes.size() / sizeof(float));
     std::memcpy(floats.data(), bytes.data(), floats.size() * sizeof(float));
@@ -51,8 +50,7 @@ Floats(std::span<const uint8_t> bytes)
 }
 
 /// Asks the engine what to simulate.
-Answer
-AskSetup(SetupExchange& exchange)
+Answer AskSetup(SetupExchange& exchange)
 {
     exchange.Append().protocol = PROTOCOL;
     Answer answer;
@@ -87,15 +85,13 @@ AskSetup(SetupExchange& exchange)
 }
 
 /// Runs the simulation that the engine asks for.
-void
-Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
+void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
 {
     auto bridge = cosim::bridge::Bridge::FromEnvironment();
     try
     {
-        auto& setupExchange =
-            bridge->AddExchange<cosim::sim::SetupRequest, cosim::sim::SetupPart>(
-                cosim::sim::kSetupChannel, 1, 0, 8, SETUP_BYTES);
+        auto& setupExchange = bridge->AddExchange<cosim::sim::SetupRequest, cosim::sim::SetupPart>(
+            cosim::sim::kSetupChannel, 1, 0, 8, SETUP_BYTES);
         auto& agents = bridge->AddExchange<cosim::sim::NodeEvent, cosim::sim::NodeAction>(
             cosim::sim::kAgentChannel, MAX_EVENTS, EVENT_BYTES, MAX_ACTIONS, ACTION_BYTES);
         auto sink = Create<BridgeTraceSink>(*bridge);
@@ -156,8 +152,7 @@ Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
 
 } // namespace
 
-int
-main(int argc, char* argv[])
+int main(int argc, char* argv[])
 {
     uint32_t channelSlots = 2;
     uint32_t channelBlockBytes = 1U << 20U;

@@ -29,15 +29,13 @@ constexpr uint32_t UPF_HOST = 1;
 constexpr uint16_t TUNNEL_HEADER_BYTES = 8 + 8 + 20;
 
 /// \return the static routing of a node
-Ptr<Ipv4StaticRouting>
-StaticRouting(Ptr<Node> node)
+Ptr<Ipv4StaticRouting> StaticRouting(Ptr<Node> node)
 {
     return Ipv4StaticRoutingHelper().GetStaticRouting(node->GetObject<Ipv4>());
 }
 
 /// Places a node.
-void
-Place(Ptr<Node> node, const Vector& position)
+void Place(Ptr<Node> node, const Vector& position)
 {
     auto mobility = CreateObject<ConstantPositionMobilityModel>();
     mobility->SetPosition(position);
@@ -45,8 +43,7 @@ Place(Ptr<Node> node, const Vector& position)
 }
 
 /// Adds an interface with an address. \return its number
-uint32_t
-AddInterface(Ptr<Node> node, Ptr<NetDevice> device, Ipv4Address address, Ipv4Mask mask)
+uint32_t AddInterface(Ptr<Node> node, Ptr<NetDevice> device, Ipv4Address address, Ipv4Mask mask)
 {
     auto ipv4 = node->GetObject<Ipv4>();
     const uint32_t interface = ipv4->AddInterface(device);
@@ -83,14 +80,12 @@ NrSimulation::NrSimulation(const SimulationSetup& setup,
         },
         [this](uint32_t ue, Ptr<Packet> packet) {
             const uint32_t gnb = m_gnbs.Get(m_setup.ues[ue].cell)->GetId();
-            Simulator::ScheduleWithContext(gnb, Time(0), [this, ue, packet] {
-                m_upf->SendUplink(ue, packet);
-            });
+            Simulator::ScheduleWithContext(
+                gnb, Time(0), [this, ue, packet] { m_upf->SendUplink(ue, packet); });
         });
 }
 
-void
-NrSimulation::BuildCore()
+void NrSimulation::BuildCore()
 {
     m_edge = CreateObject<Node>();
     m_upfNode = CreateObject<Node>();
@@ -137,9 +132,8 @@ NrSimulation::BuildCore()
     // UPF and gNB are close together: the scenario's backhaul lies between edge server and UPF.
     fronthaul.SetDeviceAttribute("DataRate", StringValue("100Gbps"));
     fronthaul.SetChannelAttribute("Delay", TimeValue(Seconds(0)));
-    fronthaul.SetQueue("ns3::DropTailQueue<Packet>",
-                       "MaxSize",
-                       QueueSizeValue(QueueSize("1000000p")));
+    fronthaul.SetQueue(
+        "ns3::DropTailQueue<Packet>", "MaxSize", QueueSizeValue(QueueSize("1000000p")));
     addresses.SetBase("10.1.0.0", "255.255.255.252");
     for (uint32_t cell = 0; cell < m_gnbs.GetN(); ++cell)
     {
@@ -156,8 +150,7 @@ NrSimulation::BuildCore()
     }
 }
 
-void
-NrSimulation::BuildUes()
+void NrSimulation::BuildUes()
 {
     for (uint32_t number = 0; number < m_ues.GetN(); ++number)
     {
@@ -169,13 +162,11 @@ NrSimulation::BuildUes()
         device->SetAddress(Mac48Address::Allocate());
         device->SetNode(node);
         device->SetMtu(m_setup.backhaulMtu);
-        device->SetUplink([this, number](Ptr<Packet> packet) {
-            m_ran->Enqueue(number, true, packet);
-        });
+        device->SetUplink(
+            [this, number](Ptr<Packet> packet) { m_ran->Enqueue(number, true, packet); });
         node->AddDevice(device);
         const Ipv4Address address(UE_NETWORK + UPF_HOST + 1 + number);
-        const uint32_t interface =
-            AddInterface(node, device, address, Ipv4Mask("255.0.0.0"));
+        const uint32_t interface = AddInterface(node, device, address, Ipv4Mask("255.0.0.0"));
         StaticRouting(node)->SetDefaultRoute(Ipv4Address(UE_NETWORK + UPF_HOST), interface);
         m_devices.push_back(device);
         m_addresses.push_back(address);
@@ -183,8 +174,7 @@ NrSimulation::BuildUes()
     }
 }
 
-void
-NrSimulation::BuildFlow(const SetupFlow& flow)
+void NrSimulation::BuildFlow(const SetupFlow& flow)
 {
     m_ran->AddFlow(flow.radio);
     const bool uplink = flow.radio.uplink;
@@ -215,8 +205,7 @@ NrSimulation::BuildFlow(const SetupFlow& flow)
     }
 }
 
-void
-NrSimulation::SendBackground(const SetupFlow* flow)
+void NrSimulation::SendBackground(const SetupFlow* flow)
 {
     if (Simulator::Now() >= flow->stop)
     {
@@ -228,31 +217,27 @@ NrSimulation::SendBackground(const SetupFlow* flow)
     Simulator::Schedule(interval, &NrSimulation::SendBackground, this, flow);
 }
 
-void
-NrSimulation::SetDeliveryCallback(DeliveryCallback callback)
+void NrSimulation::SetDeliveryCallback(DeliveryCallback callback)
 {
     m_delivery = std::move(callback);
 }
 
-void
-NrSimulation::Send(uint32_t flow,
-                   const uint8_t* data,
-                   uint32_t bytes,
-                   uint64_t messageId,
-                   double importance,
-                   Time deadline)
+void NrSimulation::Send(uint32_t flow,
+                        const uint8_t* data,
+                        uint32_t bytes,
+                        uint64_t messageId,
+                        double importance,
+                        Time deadline)
 {
     m_apps.at(flow)->Send(data, bytes, messageId, importance, deadline);
 }
 
-bool
-NrSimulation::HasFlow(uint32_t flow) const
+bool NrSimulation::HasFlow(uint32_t flow) const
 {
     return m_apps.contains(flow);
 }
 
-void
-NrSimulation::Run()
+void NrSimulation::Run()
 {
     m_ran->Start(m_setup.duration);
     // No stop time: the air ends at the duration, and what is in the backhaul then still arrives.
@@ -277,14 +262,12 @@ NrSimulation::Run()
         });
 }
 
-uint32_t
-NrSimulation::GetEdgeNode() const
+uint32_t NrSimulation::GetEdgeNode() const
 {
     return m_ues.GetN();
 }
 
-Ptr<NrRan>
-NrSimulation::GetRan() const
+Ptr<NrRan> NrSimulation::GetRan() const
 {
     return m_ran;
 }

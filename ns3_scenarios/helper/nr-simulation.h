@@ -97,18 +97,18 @@ class NrSimulation
     /// Sends a background packet and plans the next.
     void SendBackground(const SetupFlow* flow);
 
-    SimulationSetup m_setup;               //!< what was asked for
-    Ptr<NrRan> m_ran;                      //!< the air
-    Ptr<NrUpf> m_upf;                      //!< tunnels
-    Ptr<Node> m_edge;                      //!< edge server
-    Ptr<Node> m_upfNode;                   //!< UPF
-    NodeContainer m_gnbs;                  //!< by cell
-    NodeContainer m_ues;                   //!< by UE
-    std::vector<Ptr<NrUeNetDevice>> m_devices; //!< by UE
-    Ipv4Address m_edgeAddress;             //!< of the edge server
-    std::vector<Ipv4Address> m_addresses;  //!< by UE
+    SimulationSetup m_setup;                    //!< what was asked for
+    Ptr<NrRan> m_ran;                           //!< the air
+    Ptr<NrUpf> m_upf;                           //!< tunnels
+    Ptr<Node> m_edge;                           //!< edge server
+    Ptr<Node> m_upfNode;                        //!< UPF
+    NodeContainer m_gnbs;                       //!< by cell
+    NodeContainer m_ues;                        //!< by UE
+    std::vector<Ptr<NrUeNetDevice>> m_devices;  //!< by UE
+    Ipv4Address m_edgeAddress;                  //!< of the edge server
+    std::vector<Ipv4Address> m_addresses;       //!< by UE
     std::map<uint32_t, Ptr<MessageApp>> m_apps; //!< by flow
-    DeliveryCallback m_delivery;           //!< told of payloads
+    DeliveryCallback m_delivery;                //!< told of payloads
 };
 
 } // namespace ns3

@@ -139,13 +139,23 @@ class Statement
 };
 
 /// \return a flow read from a statement
-SetupFlow
-ReadFlow(Statement& s)
+SetupFlow ReadFlow(Statement& s)
 {
     SetupFlow flow;
     flow.radio.flow = s.Count("flow number");
-    s.ReadOptions({"ue", "direction", "kind", "port", "fiveqi", "priority", "budget_ms", "discard",
-                   "notify", "rate_bps", "packet_bytes", "start_s", "stop_s"});
+    s.ReadOptions({"ue",
+                   "direction",
+                   "kind",
+                   "port",
+                   "fiveqi",
+                   "priority",
+                   "budget_ms",
+                   "discard",
+                   "notify",
+                   "rate_bps",
+                   "packet_bytes",
+                   "start_s",
+                   "stop_s"});
     flow.radio.ue = s.CountOption("ue");
     const auto& direction = s.Option("direction");
     if (direction != "ul" && direction != "dl")
@@ -192,8 +202,7 @@ ReadFlow(Statement& s)
 
 } // namespace
 
-SimulationSetup
-SimulationSetup::Parse(const std::string& text)
+SimulationSetup SimulationSetup::Parse(const std::string& text)
 {
     SimulationSetup setup;
     std::istringstream lines(text);
@@ -279,7 +288,8 @@ SimulationSetup::Parse(const std::string& text)
             }
             for (std::size_t i = 0; i + 1 < setup.flows.size(); ++i)
             {
-                if (setup.flows[i].radio.flow == flow.flow || setup.flows[i].radio.port == flow.port)
+                if (setup.flows[i].radio.flow == flow.flow ||
+                    setup.flows[i].radio.port == flow.port)
                 {
                     s.Fail("flow number or port is that of an earlier flow");
                 }

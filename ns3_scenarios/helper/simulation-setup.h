@@ -32,13 +32,13 @@ struct SetupUe
 /// A flow of a setup.
 struct SetupFlow
 {
-    NrFlowConfig radio;        //!< its bearer
-    bool background{false};    //!< constant bit rate instead of an agent's messages
-    bool notify{false};        //!< whether agents are told of each packet that arrives
-    double rateBps{0.0};       //!< of background traffic, UDP payload
-    uint32_t packetBytes{0};   //!< of background traffic, UDP payload
-    Time start;                //!< of background traffic
-    Time stop{Time::Max()};    //!< of background traffic
+    NrFlowConfig radio;      //!< its bearer
+    bool background{false};  //!< constant bit rate instead of an agent's messages
+    bool notify{false};      //!< whether agents are told of each packet that arrives
+    double rateBps{0.0};     //!< of background traffic, UDP payload
+    uint32_t packetBytes{0}; //!< of background traffic, UDP payload
+    Time start;              //!< of background traffic
+    Time stop{Time::Max()};  //!< of background traffic
 };
 
 /**

@@ -14,21 +14,17 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(MessageApp);
 
-TypeId
-MessageApp::GetTypeId()
+TypeId MessageApp::GetTypeId()
 {
-    static TypeId tid =
-        TypeId("ns3::MessageApp").SetParent<Object>().SetGroupName("Cosim").AddConstructor<
-            MessageApp>();
+    static TypeId tid = TypeId("ns3::MessageApp")
+                            .SetParent<Object>()
+                            .SetGroupName("Cosim")
+                            .AddConstructor<MessageApp>();
     return tid;
 }
 
-void
-MessageApp::Configure(Ptr<Node> sender,
-                      Ptr<Node> receiver,
-                      Ipv4Address to,
-                      uint16_t port,
-                      ReceiveCallback callback)
+void MessageApp::Configure(
+    Ptr<Node> sender, Ptr<Node> receiver, Ipv4Address to, uint16_t port, ReceiveCallback callback)
 {
     m_callback = std::move(callback);
     m_receiver = Socket::CreateSocket(receiver, UdpSocketFactory::GetTypeId());
@@ -42,12 +38,8 @@ MessageApp::Configure(Ptr<Node> sender,
     m_sender->Connect(InetSocketAddress(to, port));
 }
 
-void
-MessageApp::Send(const uint8_t* data,
-                 uint32_t bytes,
-                 uint64_t messageId,
-                 double importance,
-                 Time deadline)
+void MessageApp::Send(
+    const uint8_t* data, uint32_t bytes, uint64_t messageId, double importance, Time deadline)
 {
     auto packet = Create<Packet>(data, bytes);
     if (messageId != 0)
@@ -61,8 +53,7 @@ MessageApp::Send(const uint8_t* data,
     m_sender->Send(packet);
 }
 
-void
-MessageApp::OnReceive(Ptr<Socket> socket)
+void MessageApp::OnReceive(Ptr<Socket> socket)
 {
     while (Ptr<Packet> packet = socket->Recv())
     {
@@ -77,20 +68,17 @@ MessageApp::OnReceive(Ptr<Socket> socket)
     }
 }
 
-uint64_t
-MessageApp::GetReceivedBytes() const
+uint64_t MessageApp::GetReceivedBytes() const
 {
     return m_bytes;
 }
 
-uint64_t
-MessageApp::GetReceivedPackets() const
+uint64_t MessageApp::GetReceivedPackets() const
 {
     return m_packets;
 }
 
-void
-MessageApp::DoDispose()
+void MessageApp::DoDispose()
 {
     m_sender = nullptr;
     m_receiver = nullptr;

@@ -15,8 +15,8 @@ namespace ns3
 {
 
 /**
- * Both ends of a UDP flow: a sender of given bytes and a receiver that hands over the bytes that came
- * out of its socket.
+ * Both ends of a UDP flow: a sender of given bytes and a receiver that hands over the bytes that
+ * came out of its socket.
  */
 class MessageApp : public Object
 {
@@ -51,11 +51,8 @@ class MessageApp : public Object
      * \param importance PDU-set importance
      * \param deadline when it becomes useless
      */
-    void Send(const uint8_t* data,
-              uint32_t bytes,
-              uint64_t messageId,
-              double importance,
-              Time deadline);
+    void Send(
+        const uint8_t* data, uint32_t bytes, uint64_t messageId, double importance, Time deadline);
 
     /**
      * \return UDP payload bytes that arrived
@@ -74,12 +71,12 @@ class MessageApp : public Object
     /// Empties the receiving socket.
     void OnReceive(Ptr<Socket> socket);
 
-    Ptr<Socket> m_sender;           //!< connected to the receiver
-    Ptr<Socket> m_receiver;         //!< bound to the port
-    ReceiveCallback m_callback;     //!< takes what arrives
-    std::vector<uint8_t> m_buffer;  //!< scratch
-    uint64_t m_bytes{0};            //!< received
-    uint64_t m_packets{0};          //!< received
+    Ptr<Socket> m_sender;          //!< connected to the receiver
+    Ptr<Socket> m_receiver;        //!< bound to the port
+    ReceiveCallback m_callback;    //!< takes what arrives
+    std::vector<uint8_t> m_buffer; //!< scratch
+    uint64_t m_bytes{0};           //!< received
+    uint64_t m_packets{0};         //!< received
 };
 
 } // namespace ns3

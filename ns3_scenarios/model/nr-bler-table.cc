@@ -24,7 +24,8 @@ NrBlerTable::NrBlerTable(std::span<const float> cbsBits,
       m_points(snrDb.size())
 {
     const std::size_t row = m_points * m_cbsBits.size();
-    if (m_points < 2 || m_cbsBits.empty() || m_stepDb <= 0 || bler.empty() || bler.size() % row != 0)
+    if (m_points < 2 || m_cbsBits.empty() || m_stepDb <= 0 || bler.empty() ||
+        bler.size() % row != 0)
     {
         throw std::invalid_argument("a block error table needs sizes, an ascending SINR grid and "
                                     "rates for all of them");
@@ -32,8 +33,7 @@ NrBlerTable::NrBlerTable(std::span<const float> cbsBits,
     m_logBler.reserve(bler.size());
     for (const float rate : bler)
     {
-        m_logBler.push_back(
-            static_cast<float>(std::log10(std::clamp(double(rate), LEAST, 1.0))));
+        m_logBler.push_back(static_cast<float>(std::log10(std::clamp(double(rate), LEAST, 1.0))));
     }
     const std::size_t count = bler.size() / row;
     m_source.resize(count);
@@ -54,14 +54,12 @@ NrBlerTable::NrBlerTable(std::span<const float> cbsBits,
     }
 }
 
-bool
-NrBlerTable::IsAvailable(uint8_t mcs) const
+bool NrBlerTable::IsAvailable(uint8_t mcs) const
 {
     return m_source.at(mcs) == mcs;
 }
 
-double
-NrBlerTable::Row(std::size_t mcs, std::size_t size, double snrDb) const
+double NrBlerTable::Row(std::size_t mcs, std::size_t size, double snrDb) const
 {
     const float* row = m_logBler.data() + (mcs * m_cbsBits.size() + size) * m_points;
     const double at = (snrDb - m_firstDb) / m_stepDb;
@@ -78,8 +76,7 @@ NrBlerTable::Row(std::size_t mcs, std::size_t size, double snrDb) const
     return std::pow(10.0, (1.0 - weight) * row[left] + weight * row[left + 1]);
 }
 
-double
-NrBlerTable::GetCodeBlockBler(uint8_t mcs, double cbsBits, double snrDb) const
+double NrBlerTable::GetCodeBlockBler(uint8_t mcs, double cbsBits, double snrDb) const
 {
     const std::size_t source = m_source.at(mcs);
     const auto above = std::upper_bound(m_cbsBits.begin(), m_cbsBits.end(), cbsBits);
@@ -97,11 +94,10 @@ NrBlerTable::GetCodeBlockBler(uint8_t mcs, double cbsBits, double snrDb) const
     return (1.0 - weight) * Row(source, lower, snrDb) + weight * Row(source, lower + 1, snrDb);
 }
 
-double
-NrBlerTable::GetTransportBlockBler(uint8_t mcs,
-                                   uint32_t tbsBits,
-                                   double codeRate,
-                                   double snrDb) const
+double NrBlerTable::GetTransportBlockBler(uint8_t mcs,
+                                          uint32_t tbsBits,
+                                          double codeRate,
+                                          double snrDb) const
 {
     const auto segments = NrSegment(tbsBits, codeRate);
     const double one = GetCodeBlockBler(mcs, segments.codeBlockBits, snrDb);
@@ -109,8 +105,7 @@ NrBlerTable::GetTransportBlockBler(uint8_t mcs,
     return one >= 1.0 ? 1.0 : -std::expm1(segments.codeBlocks * std::log1p(-one));
 }
 
-double
-NrBlerTable::SnrForBler(uint8_t mcs, double cbsBits, double target) const
+double NrBlerTable::SnrForBler(uint8_t mcs, double cbsBits, double target) const
 {
     double low = m_firstDb;
     double high = m_firstDb + m_stepDb * double(m_points - 1);

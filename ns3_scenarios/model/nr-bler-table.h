@@ -12,9 +12,9 @@ namespace ns3
 /**
  * Block error rates of code blocks over SINR, for MCS indices and code block sizes.
  *
- * Between grid points the logarithm of the rate is linear in dB, and the rate linear in the logarithm
- * of the code block's size; outside, the nearest size and SINR count. An MCS of which the table has
- * nothing (NaN) takes the rates of the next one that it has, which errs to the safe side.
+ * Between grid points the logarithm of the rate is linear in dB, and the rate linear in the
+ * logarithm of the code block's size; outside, the nearest size and SINR count. An MCS of which the
+ * table has nothing (NaN) takes the rates of the next one that it has, which errs to the safe side.
  */
 class NrBlerTable
 {
@@ -49,7 +49,10 @@ class NrBlerTable
      * \param snrDb SINR in dB
      * \return the probability that one of its code blocks is lost
      */
-    double GetTransportBlockBler(uint8_t mcs, uint32_t tbsBits, double codeRate, double snrDb) const;
+    double GetTransportBlockBler(uint8_t mcs,
+                                 uint32_t tbsBits,
+                                 double codeRate,
+                                 double snrDb) const;
 
     /**
      * \param mcs MCS index
@@ -65,12 +68,12 @@ class NrBlerTable
      */
     double Row(std::size_t mcs, std::size_t size, double snrDb) const;
 
-    std::vector<float> m_cbsBits;     //!< sizes
-    double m_firstDb;                 //!< of the grid
-    double m_stepDb;                  //!< of the grid
-    std::size_t m_points;             //!< of the grid
-    std::vector<float> m_logBler;     //!< log10 of the rates
-    std::vector<uint8_t> m_source;    //!< MCS whose rates an MCS takes
+    std::vector<float> m_cbsBits;  //!< sizes
+    double m_firstDb;              //!< of the grid
+    double m_stepDb;               //!< of the grid
+    std::size_t m_points;          //!< of the grid
+    std::vector<float> m_logBler;  //!< log10 of the rates
+    std::vector<uint8_t> m_source; //!< MCS whose rates an MCS takes
 };
 
 } // namespace ns3

@@ -10,8 +10,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrBridgeChannelSource);
 
-TypeId
-NrBridgeChannelSource::GetTypeId()
+TypeId NrBridgeChannelSource::GetTypeId()
 {
     static TypeId tid = TypeId("ns3::NrBridgeChannelSource")
                             .SetParent<NrChannelSource>()
@@ -20,8 +19,7 @@ NrBridgeChannelSource::GetTypeId()
     return tid;
 }
 
-void
-NrBridgeChannelSource::SetReader(Reader* reader, uint32_t cells, uint32_t ues, uint32_t prbs)
+void NrBridgeChannelSource::SetReader(Reader* reader, uint32_t cells, uint32_t ues, uint32_t prbs)
 {
     m_reader = reader;
     m_cells = cells;
@@ -29,8 +27,7 @@ NrBridgeChannelSource::SetReader(Reader* reader, uint32_t cells, uint32_t ues, u
     m_prbs = prbs;
 }
 
-void
-NrBridgeChannelSource::Advance(Time now)
+void NrBridgeChannelSource::Advance(Time now)
 {
     if (m_header == nullptr)
     {
@@ -47,8 +44,7 @@ NrBridgeChannelSource::Advance(Time now)
     m_sample = std::min(static_cast<uint32_t>(std::max(sample, 0.0)), m_header->times - 1);
 }
 
-void
-NrBridgeChannelSource::NextBlock()
+void NrBridgeChannelSource::NextBlock()
 {
     m_header = &m_reader->Wait(m_number++);
     m_data = m_reader->Data();
@@ -59,15 +55,15 @@ NrBridgeChannelSource::NextBlock()
     {
         throw std::runtime_error(
             "channel block " + std::to_string(h.number) + " has " + std::to_string(h.cells) +
-            " cells, " + std::to_string(h.ues) + " UEs, " + std::to_string(h.prbs) +
-            " PRBs and " + std::to_string(m_data.size()) + " gains; the scenario has " +
-            std::to_string(m_cells) + " cells, " + std::to_string(m_ues) + " UEs and " +
-            std::to_string(m_prbs) + " PRBs");
+            " cells, " + std::to_string(h.ues) + " UEs, " + std::to_string(h.prbs) + " PRBs and " +
+            std::to_string(m_data.size()) + " gains; the scenario has " + std::to_string(m_cells) +
+            " cells, " + std::to_string(m_ues) + " UEs and " + std::to_string(m_prbs) + " PRBs");
     }
 }
 
-std::span<const float>
-NrBridgeChannelSource::GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const
+std::span<const float> NrBridgeChannelSource::GetGains(uint32_t cell,
+                                                       uint32_t ue,
+                                                       uint32_t layer) const
 {
     const auto& h = *m_header;
     const std::size_t row =
@@ -75,8 +71,7 @@ NrBridgeChannelSource::GetGains(uint32_t cell, uint32_t ue, uint32_t layer) cons
     return m_data.subspan(row * h.prbs, h.prbs);
 }
 
-uint32_t
-NrBridgeChannelSource::GetLayers() const
+uint32_t NrBridgeChannelSource::GetLayers() const
 {
     return m_header != nullptr ? m_header->layers : 1;
 }

@@ -42,14 +42,14 @@ class NrBridgeChannelSource : public NrChannelSource
     /// Takes the next block and checks its shape.
     void NextBlock();
 
-    Reader* m_reader{nullptr};                           //!< where blocks come from
-    uint32_t m_cells{0};                                 //!< expected cells
-    uint32_t m_ues{0};                                   //!< expected UEs
-    uint32_t m_prbs{0};                                  //!< expected PRBs
-    uint64_t m_number{0};                                //!< number of the next block
-    const cosim::sim::ChannelBlock* m_header{nullptr};   //!< of the current block
-    std::span<const float> m_data;                       //!< of the current block
-    uint32_t m_sample{0};                                //!< current sample in the block
+    Reader* m_reader{nullptr};                         //!< where blocks come from
+    uint32_t m_cells{0};                               //!< expected cells
+    uint32_t m_ues{0};                                 //!< expected UEs
+    uint32_t m_prbs{0};                                //!< expected PRBs
+    uint64_t m_number{0};                              //!< number of the next block
+    const cosim::sim::ChannelBlock* m_header{nullptr}; //!< of the current block
+    std::span<const float> m_data;                     //!< of the current block
+    uint32_t m_sample{0};                              //!< current sample in the block
 };
 
 } // namespace ns3

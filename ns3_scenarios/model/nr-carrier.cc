@@ -14,8 +14,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrCarrier);
 
-TypeId
-NrCarrier::GetTypeId()
+TypeId NrCarrier::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrCarrier")
@@ -67,54 +66,49 @@ NrCarrier::GetTypeId()
     return tid;
 }
 
-void
-NrCarrier::DoInitialize()
+void NrCarrier::DoInitialize()
 {
     m_pattern = NrTddPattern(m_tddPattern);
     Object::DoInitialize();
 }
 
-Time
-NrCarrier::GetSlotDuration() const
+Time NrCarrier::GetSlotDuration() const
 {
     return NanoSeconds(1000000 >> m_numerology);
 }
 
-uint32_t
-NrCarrier::GetPrbs() const
+uint32_t NrCarrier::GetPrbs() const
 {
     return m_prbs;
 }
 
-double
-NrCarrier::GetPrbBandwidth() const
+double NrCarrier::GetPrbBandwidth() const
 {
     return 12.0 * 15e3 * (1U << m_numerology);
 }
 
-uint32_t
-NrCarrier::GetDlDataSymbols(uint64_t slot) const
+uint32_t NrCarrier::GetDlDataSymbols(uint64_t slot) const
 {
     const uint32_t symbols = m_pattern.GetDlSymbols(slot);
     return symbols > m_pdcchSymbols ? symbols - m_pdcchSymbols : 0;
 }
 
-uint32_t
-NrCarrier::GetUlDataSymbols(uint64_t slot) const
+uint32_t NrCarrier::GetUlDataSymbols(uint64_t slot) const
 {
     // The uplink symbols of a special slot carry control only.
     const uint32_t symbols = m_pattern.GetUlSymbols(slot);
     return symbols == 14 ? symbols - m_pucchSymbols : 0;
 }
 
-uint64_t
-NrCarrier::GetFeedbackSlot(uint64_t slot) const
+uint64_t NrCarrier::GetFeedbackSlot(uint64_t slot) const
 {
     return m_pattern.NextUlSlot(slot);
 }
 
-uint32_t
-NrCarrier::GetTransportBlockBits(uint32_t prbs, uint32_t symbols, uint32_t layers, uint8_t mcs) const
+uint32_t NrCarrier::GetTransportBlockBits(uint32_t prbs,
+                                          uint32_t symbols,
+                                          uint32_t layers,
+                                          uint8_t mcs) const
 {
     if (prbs == 0 || symbols == 0)
     {
@@ -130,14 +124,12 @@ NrCarrier::GetTransportBlockBits(uint32_t prbs, uint32_t symbols, uint32_t layer
                                 table.GetCodeRate(mcs));
 }
 
-uint32_t
-NrCarrier::GetMcsCount() const
+uint32_t NrCarrier::GetMcsCount() const
 {
     return NrMcsTable::Get(m_mcsTable).GetSize();
 }
 
-double
-NrCarrier::GetCodeRate(uint8_t mcs) const
+double NrCarrier::GetCodeRate(uint8_t mcs) const
 {
     return NrMcsTable::Get(m_mcsTable).GetCodeRate(mcs);
 }

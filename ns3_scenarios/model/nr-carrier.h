@@ -83,15 +83,15 @@ class NrCarrier : public Object
     void DoInitialize() override;
 
   private:
-    uint32_t m_numerology{0};      //!< subcarrier spacing is 15 kHz x 2^numerology
-    uint32_t m_prbs{0};            //!< PRBs
-    std::string m_tddPattern;      //!< a letter a slot, empty for FDD
-    uint32_t m_pdcchSymbols{0};    //!< control symbols at the head of a downlink slot
-    uint32_t m_pucchSymbols{0};    //!< control symbols at the end of an uplink slot
-    uint32_t m_dmrsPerPrb{0};      //!< resource elements of a PRB for reference symbols
-    uint32_t m_overheadPerPrb{0};  //!< xOverhead
-    uint32_t m_mcsTable{0};        //!< TS 38.214 table 5.1.3.1-m_mcsTable
-    NrTddPattern m_pattern;        //!< parsed pattern
+    uint32_t m_numerology{0};     //!< subcarrier spacing is 15 kHz x 2^numerology
+    uint32_t m_prbs{0};           //!< PRBs
+    std::string m_tddPattern;     //!< a letter a slot, empty for FDD
+    uint32_t m_pdcchSymbols{0};   //!< control symbols at the head of a downlink slot
+    uint32_t m_pucchSymbols{0};   //!< control symbols at the end of an uplink slot
+    uint32_t m_dmrsPerPrb{0};     //!< resource elements of a PRB for reference symbols
+    uint32_t m_overheadPerPrb{0}; //!< xOverhead
+    uint32_t m_mcsTable{0};       //!< TS 38.214 table 5.1.3.1-m_mcsTable
+    NrTddPattern m_pattern;       //!< parsed pattern
 };
 
 } // namespace ns3

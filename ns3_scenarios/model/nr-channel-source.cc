@@ -6,11 +6,9 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrChannelSource);
 
-TypeId
-NrChannelSource::GetTypeId()
+TypeId NrChannelSource::GetTypeId()
 {
-    static TypeId tid =
-        TypeId("ns3::NrChannelSource").SetParent<Object>().SetGroupName("Cosim");
+    static TypeId tid = TypeId("ns3::NrChannelSource").SetParent<Object>().SetGroupName("Cosim");
     return tid;
 }
 

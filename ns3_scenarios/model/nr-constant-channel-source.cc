@@ -6,8 +6,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrConstantChannelSource);
 
-TypeId
-NrConstantChannelSource::GetTypeId()
+TypeId NrConstantChannelSource::GetTypeId()
 {
     static TypeId tid = TypeId("ns3::NrConstantChannelSource")
                             .SetParent<NrChannelSource>()
@@ -16,8 +15,7 @@ NrConstantChannelSource::GetTypeId()
     return tid;
 }
 
-void
-NrConstantChannelSource::SetGains(uint32_t prbs, const std::vector<std::vector<double>>& gains)
+void NrConstantChannelSource::SetGains(uint32_t prbs, const std::vector<std::vector<double>>& gains)
 {
     m_gains.clear();
     for (const auto& cell : gains)
@@ -30,21 +28,20 @@ NrConstantChannelSource::SetGains(uint32_t prbs, const std::vector<std::vector<d
     }
 }
 
-void
-NrConstantChannelSource::Advance(Time now)
+void NrConstantChannelSource::Advance(Time now)
 {
     (void)now;
 }
 
-std::span<const float>
-NrConstantChannelSource::GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const
+std::span<const float> NrConstantChannelSource::GetGains(uint32_t cell,
+                                                         uint32_t ue,
+                                                         uint32_t layer) const
 {
     (void)layer;
     return m_gains.at(cell).at(ue);
 }
 
-uint32_t
-NrConstantChannelSource::GetLayers() const
+uint32_t NrConstantChannelSource::GetLayers() const
 {
     return 1;
 }

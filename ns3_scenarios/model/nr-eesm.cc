@@ -12,8 +12,7 @@ NrEesm::NrEesm(std::span<const float> beta)
 {
 }
 
-double
-NrEesm::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
+double NrEesm::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
 {
     const float beta = m_beta.at(mcs);
     // The least SINR dominates: taken out of the sum, nothing under- or overflows.

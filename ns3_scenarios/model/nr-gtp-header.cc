@@ -6,29 +6,26 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrGtpHeader);
 
-TypeId
-NrGtpHeader::GetTypeId()
+TypeId NrGtpHeader::GetTypeId()
 {
-    static TypeId tid =
-        TypeId("ns3::NrGtpHeader").SetParent<Header>().SetGroupName("Cosim").AddConstructor<
-            NrGtpHeader>();
+    static TypeId tid = TypeId("ns3::NrGtpHeader")
+                            .SetParent<Header>()
+                            .SetGroupName("Cosim")
+                            .AddConstructor<NrGtpHeader>();
     return tid;
 }
 
-TypeId
-NrGtpHeader::GetInstanceTypeId() const
+TypeId NrGtpHeader::GetInstanceTypeId() const
 {
     return GetTypeId();
 }
 
-uint32_t
-NrGtpHeader::GetSerializedSize() const
+uint32_t NrGtpHeader::GetSerializedSize() const
 {
     return 8;
 }
 
-void
-NrGtpHeader::Serialize(Buffer::Iterator start) const
+void NrGtpHeader::Serialize(Buffer::Iterator start) const
 {
     constexpr uint8_t VERSION_1_GTP = 0x30;
     constexpr uint8_t G_PDU = 255;
@@ -38,8 +35,7 @@ NrGtpHeader::Serialize(Buffer::Iterator start) const
     start.WriteHtonU32(m_teid);
 }
 
-uint32_t
-NrGtpHeader::Deserialize(Buffer::Iterator start)
+uint32_t NrGtpHeader::Deserialize(Buffer::Iterator start)
 {
     start.Next(2);
     m_length = start.ReadNtohU16();
@@ -47,8 +43,7 @@ NrGtpHeader::Deserialize(Buffer::Iterator start)
     return GetSerializedSize();
 }
 
-void
-NrGtpHeader::Print(std::ostream& os) const
+void NrGtpHeader::Print(std::ostream& os) const
 {
     os << "teid=" << m_teid << " length=" << m_length;
 }

@@ -8,7 +8,8 @@ namespace ns3
 {
 
 /**
- * The mandatory part of a GTP-U header (TS 29.281 clause 5.1): version, message type, length, tunnel.
+ * The mandatory part of a GTP-U header (TS 29.281 clause 5.1): version, message type, length,
+ * tunnel.
  */
 class NrGtpHeader : public Header
 {

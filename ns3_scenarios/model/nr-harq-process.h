@@ -13,17 +13,17 @@ namespace ns3
 /**
  * A HARQ process: a transport block and what became of its transmissions so far.
  *
- * Soft combining is chase combining: the effective SINRs of the transmissions add up. The redundancy
- * version goes through 0, 2, 3, 1 (TS 38.214 clause 5.1.2.1) and is traced; the gain of incremental
- * redundancy beyond the sum of energies is not modelled here.
+ * Soft combining is chase combining: the effective SINRs of the transmissions add up. The
+ * redundancy version goes through 0, 2, 3, 1 (TS 38.214 clause 5.1.2.1) and is traced; the gain of
+ * incremental redundancy beyond the sum of energies is not modelled here.
  */
 struct NrHarqProcess
 {
     /// Where the process stands.
     enum class State
     {
-        IDLE,     //!< free
-        SENT,     //!< waiting for feedback
+        IDLE,      //!< free
+        SENT,      //!< waiting for feedback
         RETRANSMIT //!< feedback said no; waiting for resources
     };
 

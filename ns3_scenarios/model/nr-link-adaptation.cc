@@ -14,8 +14,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrLinkAdaptation);
 
-TypeId
-NrLinkAdaptation::GetTypeId()
+TypeId NrLinkAdaptation::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrLinkAdaptation")
@@ -46,14 +45,12 @@ NrLinkAdaptation::GetTypeId()
     return tid;
 }
 
-void
-NrLinkAdaptation::Report(uint64_t slot, std::vector<float> sinrDb)
+void NrLinkAdaptation::Report(uint64_t slot, std::vector<float> sinrDb)
 {
     m_reports.push_back({slot + m_delaySlots, std::move(sinrDb)});
 }
 
-uint8_t
-NrLinkAdaptation::Select(uint64_t slot, const NrPhyAbstraction& phy, double penaltyDb)
+uint8_t NrLinkAdaptation::Select(uint64_t slot, const NrPhyAbstraction& phy, double penaltyDb)
 {
     while (m_reports.size() > 1 && m_reports[1].usableFrom <= slot)
     {
@@ -75,8 +72,7 @@ NrLinkAdaptation::Select(uint64_t slot, const NrPhyAbstraction& phy, double pena
     return phy.GetLowestMcs();
 }
 
-void
-NrLinkAdaptation::Feedback(bool decoded)
+void NrLinkAdaptation::Feedback(bool decoded)
 {
     if (m_outerLoop)
     {
@@ -86,8 +82,7 @@ NrLinkAdaptation::Feedback(bool decoded)
     }
 }
 
-double
-NrLinkAdaptation::GetOffsetDb() const
+double NrLinkAdaptation::GetOffsetDb() const
 {
     return m_offsetDb;
 }

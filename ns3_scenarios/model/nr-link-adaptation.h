@@ -14,13 +14,13 @@ namespace ns3
 class NrPhyAbstraction;
 
 /**
- * MCS choice of one UE and direction: reports of the effective SINR, which are old when they are used,
- * and an outer loop that corrects them from acknowledgements.
+ * MCS choice of one UE and direction: reports of the effective SINR, which are old when they are
+ * used, and an outer loop that corrects them from acknowledgements.
  *
  * A report holds the effective SINR (EESM) for every MCS rather than a CQI index: the quantisation
- * step of the CQI table is left out, its age is kept. The outer loop lowers the SINR by a step at every
- * lost first transmission and raises it by step x target / (1 - target) at every decoded one, so that it
- * rests where the share of lost ones is the target.
+ * step of the CQI table is left out, its age is kept. The outer loop lowers the SINR by a step at
+ * every lost first transmission and raises it by step x target / (1 - target) at every decoded one,
+ * so that it rests where the share of lost ones is the target.
  */
 class NrLinkAdaptation : public Object
 {
@@ -62,12 +62,12 @@ class NrLinkAdaptation : public Object
         std::vector<float> sinrDb; //!< of each MCS
     };
 
-    uint32_t m_delaySlots{0};      //!< age of a report when it can first be used
-    double m_blerTarget{0.1};      //!< share of first transmissions that may be lost
-    bool m_outerLoop{true};        //!< whether the outer loop works
-    double m_stepDb{0.1};          //!< downwards step at a lost block
-    double m_offsetDb{0.0};        //!< correction
-    std::deque<Entry> m_reports;   //!< the one in use first
+    uint32_t m_delaySlots{0};    //!< age of a report when it can first be used
+    double m_blerTarget{0.1};    //!< share of first transmissions that may be lost
+    bool m_outerLoop{true};      //!< whether the outer loop works
+    double m_stepDb{0.1};        //!< downwards step at a lost block
+    double m_offsetDb{0.0};      //!< correction
+    std::deque<Entry> m_reports; //!< the one in use first
 };
 
 } // namespace ns3

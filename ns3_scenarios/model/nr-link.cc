@@ -20,8 +20,7 @@ using cosim::sim::PacketReason;
 
 NS_OBJECT_ENSURE_REGISTERED(NrLink);
 
-TypeId
-NrLink::GetTypeId()
+TypeId NrLink::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrLink")
@@ -41,12 +40,8 @@ NrLink::GetTypeId()
     return tid;
 }
 
-void
-NrLink::Configure(uint32_t cell,
-                  uint32_t ue,
-                  bool uplink,
-                  Ptr<NrTraceSink> sink,
-                  DeliverCallback deliver)
+void NrLink::Configure(
+    uint32_t cell, uint32_t ue, bool uplink, Ptr<NrTraceSink> sink, DeliverCallback deliver)
 {
     m_cell = cell;
     m_ue = ue;
@@ -57,8 +52,7 @@ NrLink::Configure(uint32_t cell,
     m_processes.resize(m_processCount);
     m_counter.cell = cell;
     m_counter.ue = ue;
-    m_counter.direction =
-        static_cast<uint32_t>(uplink ? Direction::UPLINK : Direction::DOWNLINK);
+    m_counter.direction = static_cast<uint32_t>(uplink ? Direction::UPLINK : Direction::DOWNLINK);
     NrFlowConfig other;
     other.ue = ue;
     other.uplink = uplink;
@@ -66,8 +60,7 @@ NrLink::Configure(uint32_t cell,
     AddBearer(other);
 }
 
-void
-NrLink::AddBearer(const NrFlowConfig& flow)
+void NrLink::AddBearer(const NrFlowConfig& flow)
 {
     auto rlc = CreateObject<NrRlcUm>();
     if (flow.discard)
@@ -81,8 +74,7 @@ NrLink::AddBearer(const NrFlowConfig& flow)
     });
 }
 
-NrLink::Bearer&
-NrLink::Classify(Ptr<const Packet> packet)
+NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
 {
     // IPv4 and the first half of UDP, read in place: parsing headers costs a copy of the packet.
     uint8_t head[64];
@@ -103,8 +95,7 @@ NrLink::Classify(Ptr<const Packet> packet)
     return m_bearers.back();
 }
 
-void
-NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
+void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
 {
     Bearer& bearer = Classify(packet);
     auto sdu = std::make_shared<NrSdu>();
@@ -126,8 +117,7 @@ NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     bearer.rlc->Enqueue(sdu);
 }
 
-void
-NrLink::Describe(NrCandidate& candidate)
+void NrLink::Describe(NrCandidate& candidate)
 {
     candidate.demandBytes = 0;
     candidate.priority = 127;
@@ -144,17 +134,15 @@ NrLink::Describe(NrCandidate& candidate)
             const Time now = Simulator::Now();
             candidate.priority = bearer.flow.priority;
             candidate.headDelayS = (now - head->enqueued).GetSeconds();
-            candidate.headBudgetS = head->deadline == Time::Max()
-                                        ? HUGE_VAL
-                                        : (head->deadline - now).GetSeconds();
+            candidate.headBudgetS =
+                head->deadline == Time::Max() ? HUGE_VAL : (head->deadline - now).GetSeconds();
             candidate.headImportance = head->importance;
         }
         candidate.demandBytes += bearer.rlc->GetDemandBytes();
     }
 }
 
-uint64_t
-NrLink::GetDemandBytes() const
+uint64_t NrLink::GetDemandBytes() const
 {
     uint64_t bytes = 0;
     for (const Bearer& bearer : m_bearers)
@@ -164,8 +152,7 @@ NrLink::GetDemandBytes() const
     return bytes;
 }
 
-NrHarqProcess*
-NrLink::GetIdleProcess()
+NrHarqProcess* NrLink::GetIdleProcess()
 {
     for (auto& process : m_processes)
     {
@@ -177,8 +164,7 @@ NrLink::GetIdleProcess()
     return nullptr;
 }
 
-void
-NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
+void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
 {
     for (auto& process : m_processes)
     {
@@ -208,8 +194,7 @@ NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
     }
 }
 
-void
-NrLink::FillBlock(NrHarqProcess& process)
+void NrLink::FillBlock(NrHarqProcess& process)
 {
     const uint32_t bytes = process.tbsBits / 8;
     uint32_t used = 0;
@@ -229,8 +214,7 @@ NrLink::FillBlock(NrHarqProcess& process)
     }
 }
 
-void
-NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded)
+void NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded)
 {
     const uint32_t bytes = process.tbsBits / 8;
     m_counter.phy += bytes;
@@ -249,8 +233,7 @@ NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool deco
     m_period.prbs += process.prbs;
 }
 
-void
-NrLink::Receive(const NrHarqProcess& process)
+void NrLink::Receive(const NrHarqProcess& process)
 {
     for (const auto& segment : process.segments)
     {
@@ -258,20 +241,17 @@ NrLink::Receive(const NrHarqProcess& process)
     }
 }
 
-void
-NrLink::UpdateAverage(double served)
+void NrLink::UpdateAverage(double served)
 {
     m_averageRate += (served - m_averageRate) / m_averageSlots;
 }
 
-double
-NrLink::GetAverageRate() const
+double NrLink::GetAverageRate() const
 {
     return m_averageRate;
 }
 
-void
-NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
+void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
 {
     const bool final = event == PacketEvent::DELIVER || event == PacketEvent::DROP ||
                        event == PacketEvent::DISCARD;
@@ -284,8 +264,8 @@ NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     record.cell = m_cell;
     record.direction = m_counter.direction;
     record.event = static_cast<uint32_t>(event);
-    record.reason = static_cast<uint32_t>(
-        event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
+    record.reason =
+        static_cast<uint32_t>(event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
     record.bytes = sdu->bytes;
     record.air_bytes = final ? sdu->airBytes : 0;
     m_sink->Packet(record);
@@ -307,8 +287,7 @@ NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     }
 }
 
-void
-NrLink::EmitKpi(Time end, double seconds)
+void NrLink::EmitKpi(Time end, double seconds)
 {
     cosim::sim::KpiRecord record{};
     const double blocks = static_cast<double>(m_period.blocks);
@@ -338,8 +317,8 @@ NrLink::EmitKpi(Time end, double seconds)
         }
         record.delay_ms_mean = sum / static_cast<double>(delays.size());
         // Nearest rank: the smallest value that 95 % do not exceed.
-        const auto rank = static_cast<std::size_t>(
-            std::ceil(0.95 * static_cast<double>(delays.size())) - 1);
+        const auto rank =
+            static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(delays.size())) - 1);
         std::nth_element(delays.begin(), delays.begin() + static_cast<long>(rank), delays.end());
         record.delay_ms_p95 = delays[rank];
     }
@@ -347,8 +326,7 @@ NrLink::EmitKpi(Time end, double seconds)
     m_period = Period{};
 }
 
-void
-NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
+void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
 {
     for (auto& process : m_processes)
     {
@@ -377,14 +355,12 @@ NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
     m_sink->Counter(m_counter);
 }
 
-std::vector<NrHarqProcess>&
-NrLink::GetProcesses()
+std::vector<NrHarqProcess>& NrLink::GetProcesses()
 {
     return m_processes;
 }
 
-Ptr<NrLinkAdaptation>
-NrLink::GetLinkAdaptation() const
+Ptr<NrLinkAdaptation> NrLink::GetLinkAdaptation() const
 {
     return m_adaptation;
 }

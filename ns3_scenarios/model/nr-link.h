@@ -19,14 +19,14 @@ namespace ns3
 /// A flow as the radio sees it.
 struct NrFlowConfig
 {
-    uint32_t flow{0};        //!< flow number
-    uint32_t ue{0};          //!< UE
-    bool uplink{false};      //!< direction
-    uint16_t port{0};        //!< UDP destination port
-    uint8_t fiveqi{9};       //!< 5QI (TS 23.501 clause 5.7.4)
-    uint8_t priority{90};    //!< priority level, 1 comes first
+    uint32_t flow{0};         //!< flow number
+    uint32_t ue{0};           //!< UE
+    bool uplink{false};       //!< direction
+    uint16_t port{0};         //!< UDP destination port
+    uint8_t fiveqi{9};        //!< 5QI (TS 23.501 clause 5.7.4)
+    uint8_t priority{90};     //!< priority level, 1 comes first
     Time budget{Time::Max()}; //!< packet delay budget
-    bool discard{false};     //!< whether late packets leave the queue
+    bool discard{false};      //!< whether late packets leave the queue
 };
 
 /**
@@ -50,11 +50,8 @@ class NrLink : public Object
      * \param sink where records go
      * \param deliver takes packets at the far end
      */
-    void Configure(uint32_t cell,
-                   uint32_t ue,
-                   bool uplink,
-                   Ptr<NrTraceSink> sink,
-                   DeliverCallback deliver);
+    void Configure(
+        uint32_t cell, uint32_t ue, bool uplink, Ptr<NrTraceSink> sink, DeliverCallback deliver);
 
     /**
      * \param flow a flow that gets a bearer of its own
@@ -164,12 +161,12 @@ class NrLink : public Object
     /// Sums over a period.
     struct Period
     {
-        uint64_t deliveredBytes{0};  //!< IP bytes
-        uint64_t blocks{0};          //!< transmissions
-        uint64_t lost{0};            //!< of these not decoded
-        uint64_t mcsSum{0};          //!< of their MCS indices
-        double sinrSum{0.0};         //!< of their effective SINRs in dB
-        uint32_t prbs{0};            //!< PRBs used
+        uint64_t deliveredBytes{0};   //!< IP bytes
+        uint64_t blocks{0};           //!< transmissions
+        uint64_t lost{0};             //!< of these not decoded
+        uint64_t mcsSum{0};           //!< of their MCS indices
+        double sinrSum{0.0};          //!< of their effective SINRs in dB
+        uint32_t prbs{0};             //!< PRBs used
         std::vector<double> delaysMs; //!< of delivered packets
     };
 
@@ -187,19 +184,19 @@ class NrLink : public Object
      */
     void OnSdu(const NrSduPtr& sdu, cosim::sim::PacketEvent event);
 
-    double m_averageSlots{0.0};            //!< time constant of the average rate
-    uint32_t m_cell{0};                    //!< serving cell
-    uint32_t m_ue{0};                      //!< UE
-    bool m_uplink{false};                  //!< direction
-    Ptr<NrTraceSink> m_sink;               //!< where records go
-    DeliverCallback m_deliver;             //!< takes packets at the far end
-    std::vector<Bearer> m_bearers;         //!< by priority, the default bearer last
+    double m_averageSlots{0.0};             //!< time constant of the average rate
+    uint32_t m_cell{0};                     //!< serving cell
+    uint32_t m_ue{0};                       //!< UE
+    bool m_uplink{false};                   //!< direction
+    Ptr<NrTraceSink> m_sink;                //!< where records go
+    DeliverCallback m_deliver;              //!< takes packets at the far end
+    std::vector<Bearer> m_bearers;          //!< by priority, the default bearer last
     std::vector<NrHarqProcess> m_processes; //!< HARQ
-    Ptr<NrLinkAdaptation> m_adaptation;    //!< MCS choice
-    cosim::sim::CounterRecord m_counter{}; //!< bytes over the run
-    Period m_period;                       //!< sums since the last KPI record
-    double m_averageRate{0.0};             //!< bytes a slot
-    uint32_t m_processCount{0};            //!< HARQ processes
+    Ptr<NrLinkAdaptation> m_adaptation;     //!< MCS choice
+    cosim::sim::CounterRecord m_counter{};  //!< bytes over the run
+    Period m_period;                        //!< sums since the last KPI record
+    double m_averageRate{0.0};              //!< bytes a slot
+    uint32_t m_processCount{0};             //!< HARQ processes
 };
 
 } // namespace ns3

@@ -6,45 +6,40 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrMessageTag);
 
-TypeId
-NrMessageTag::GetTypeId()
+TypeId NrMessageTag::GetTypeId()
 {
-    static TypeId tid =
-        TypeId("ns3::NrMessageTag").SetParent<Tag>().SetGroupName("Cosim").AddConstructor<
-            NrMessageTag>();
+    static TypeId tid = TypeId("ns3::NrMessageTag")
+                            .SetParent<Tag>()
+                            .SetGroupName("Cosim")
+                            .AddConstructor<NrMessageTag>();
     return tid;
 }
 
-TypeId
-NrMessageTag::GetInstanceTypeId() const
+TypeId NrMessageTag::GetInstanceTypeId() const
 {
     return GetTypeId();
 }
 
-uint32_t
-NrMessageTag::GetSerializedSize() const
+uint32_t NrMessageTag::GetSerializedSize() const
 {
     return 8 + 8 + 8;
 }
 
-void
-NrMessageTag::Serialize(TagBuffer buffer) const
+void NrMessageTag::Serialize(TagBuffer buffer) const
 {
     buffer.WriteU64(m_messageId);
     buffer.WriteDouble(m_importance);
     buffer.WriteU64(static_cast<uint64_t>(m_deadline.GetTimeStep()));
 }
 
-void
-NrMessageTag::Deserialize(TagBuffer buffer)
+void NrMessageTag::Deserialize(TagBuffer buffer)
 {
     m_messageId = buffer.ReadU64();
     m_importance = buffer.ReadDouble();
     m_deadline = TimeStep(buffer.ReadU64());
 }
 
-void
-NrMessageTag::Print(std::ostream& os) const
+void NrMessageTag::Print(std::ostream& os) const
 {
     os << "message=" << m_messageId << " importance=" << m_importance;
 }

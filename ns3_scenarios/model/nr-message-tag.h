@@ -11,8 +11,8 @@ namespace ns3
 /**
  * Says of an IP packet which semantic message it belongs to and what it is worth.
  *
- * The importance is that of a PDU set (TS 23.501 clause 5.37): the radio's queue, scheduler and HARQ
- * can see it. The deadline is the simulated time after which the packet is of no use.
+ * The importance is that of a PDU set (TS 23.501 clause 5.37): the radio's queue, scheduler and
+ * HARQ can see it. The deadline is the simulated time after which the packet is of no use.
  */
 class NrMessageTag : public Tag
 {
@@ -27,8 +27,8 @@ class NrMessageTag : public Tag
     void Deserialize(TagBuffer buffer) override;
     void Print(std::ostream& os) const override;
 
-    uint64_t m_messageId{0};  //!< number of the message, 0 for none
-    double m_importance{0.0}; //!< PDU-set importance, 0 least
+    uint64_t m_messageId{0};      //!< number of the message, 0 for none
+    double m_importance{0.0};     //!< PDU-set importance, 0 least
     Time m_deadline{Time::Max()}; //!< when the packet becomes useless
 };
 

@@ -9,8 +9,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrPfScheduler);
 
-TypeId
-NrPfScheduler::GetTypeId()
+TypeId NrPfScheduler::GetTypeId()
 {
     static TypeId tid = TypeId("ns3::NrPfScheduler")
                             .SetParent<NrScheduler>()
@@ -19,10 +18,9 @@ NrPfScheduler::GetTypeId()
     return tid;
 }
 
-void
-NrPfScheduler::Share(std::span<const NrCandidate> candidates,
-                     uint32_t prbs,
-                     std::vector<uint32_t>& shares)
+void NrPfScheduler::Share(std::span<const NrCandidate> candidates,
+                          uint32_t prbs,
+                          std::vector<uint32_t>& shares)
 {
     m_order.resize(candidates.size());
     std::iota(m_order.begin(), m_order.end(), std::size_t{0});

@@ -8,9 +8,9 @@ namespace ns3
 {
 
 /**
- * Proportional fair: UEs in the order of r/T, the rate that the channel offers now over the rate that
- * the UE got lately (Jalali et al., VTC 2000), each with as many PRBs as empties its queue. Equal
- * metrics are served in the order of UE numbers.
+ * Proportional fair: UEs in the order of r/T, the rate that the channel offers now over the rate
+ * that the UE got lately (Jalali et al., VTC 2000), each with as many PRBs as empties its queue.
+ * Equal metrics are served in the order of UE numbers.
  */
 class NrPfScheduler : public NrScheduler
 {

@@ -10,8 +10,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrPhyAbstraction);
 
-TypeId
-NrPhyAbstraction::GetTypeId()
+TypeId NrPhyAbstraction::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrPhyAbstraction")
@@ -26,10 +25,9 @@ NrPhyAbstraction::GetTypeId()
     return tid;
 }
 
-void
-NrPhyAbstraction::Set(Ptr<NrCarrier> carrier,
-                      std::shared_ptr<const NrBlerTable> bler,
-                      std::shared_ptr<const NrEesm> eesm)
+void NrPhyAbstraction::Set(Ptr<NrCarrier> carrier,
+                           std::shared_ptr<const NrBlerTable> bler,
+                           std::shared_ptr<const NrEesm> eesm)
 {
     m_carrier = carrier;
     m_bler = std::move(bler);
@@ -42,14 +40,12 @@ NrPhyAbstraction::Set(Ptr<NrCarrier> carrier,
     }
 }
 
-double
-NrPhyAbstraction::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
+double NrPhyAbstraction::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
 {
     return m_eesm->GetEffectiveSinr(sinr, mcs);
 }
 
-std::vector<float>
-NrPhyAbstraction::GetReport(std::span<const float> sinr) const
+std::vector<float> NrPhyAbstraction::GetReport(std::span<const float> sinr) const
 {
     std::vector<float> report(m_carrier->GetMcsCount());
     for (std::size_t mcs = 0; mcs < report.size(); ++mcs)
@@ -60,14 +56,12 @@ NrPhyAbstraction::GetReport(std::span<const float> sinr) const
     return report;
 }
 
-double
-NrPhyAbstraction::GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const
+double NrPhyAbstraction::GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const
 {
     return m_bler->GetTransportBlockBler(mcs, tbsBits, m_carrier->GetCodeRate(mcs), sinrDb);
 }
 
-double
-NrPhyAbstraction::GetThresholdDb(uint8_t mcs, double target) const
+double NrPhyAbstraction::GetThresholdDb(uint8_t mcs, double target) const
 {
     if (target != m_target)
     {
@@ -81,8 +75,7 @@ NrPhyAbstraction::GetThresholdDb(uint8_t mcs, double target) const
     return m_thresholds[mcs];
 }
 
-uint8_t
-NrPhyAbstraction::GetLowestMcs() const
+uint8_t NrPhyAbstraction::GetLowestMcs() const
 {
     return m_lowestMcs;
 }

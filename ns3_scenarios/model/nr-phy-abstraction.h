@@ -16,8 +16,8 @@ namespace ns3
 {
 
 /**
- * From the SINR of each PRB to the probability that a transport block is lost: effective SINR (EESM)
- * and a table of block error rates, both measured elsewhere and given to it.
+ * From the SINR of each PRB to the probability that a transport block is lost: effective SINR
+ * (EESM) and a table of block error rates, both measured elsewhere and given to it.
  */
 class NrPhyAbstraction : public Object
 {

@@ -24,22 +24,19 @@ namespace
 constexpr double BOLTZMANN_J_PER_K = 1.380649e-23;
 constexpr double TEMPERATURE_K = 290.0;
 
-double
-FromDb(double db)
+double FromDb(double db)
 {
     return std::pow(10.0, db / 10.0);
 }
 
-double
-FromDbm(double dbm)
+double FromDbm(double dbm)
 {
     return 1e-3 * FromDb(dbm);
 }
 
 } // namespace
 
-TypeId
-NrRan::GetTypeId()
+TypeId NrRan::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrRan")
@@ -115,12 +112,11 @@ NrRan::GetTypeId()
     return tid;
 }
 
-void
-NrRan::Configure(Ptr<NrCarrier> carrier,
-                 Ptr<NrPhyAbstraction> phy,
-                 Ptr<NrChannelSource> channel,
-                 Ptr<NrTraceSink> sink,
-                 uint32_t cells)
+void NrRan::Configure(Ptr<NrCarrier> carrier,
+                      Ptr<NrPhyAbstraction> phy,
+                      Ptr<NrChannelSource> channel,
+                      Ptr<NrTraceSink> sink,
+                      uint32_t cells)
 {
     m_carrier = carrier;
     m_phy = phy;
@@ -145,8 +141,7 @@ NrRan::Configure(Ptr<NrCarrier> carrier,
     }
 }
 
-uint32_t
-NrRan::AddUe(uint32_t cell)
+uint32_t NrRan::AddUe(uint32_t cell)
 {
     const auto number = static_cast<uint32_t>(m_ues.size());
     Ue ue;
@@ -163,21 +158,18 @@ NrRan::AddUe(uint32_t cell)
     return number;
 }
 
-void
-NrRan::AddFlow(const NrFlowConfig& flow)
+void NrRan::AddFlow(const NrFlowConfig& flow)
 {
     m_ues.at(flow.ue).links[flow.uplink]->AddBearer(flow);
 }
 
-void
-NrRan::SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork)
+void NrRan::SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork)
 {
     m_toUe = std::move(toUe);
     m_toNetwork = std::move(toNetwork);
 }
 
-void
-NrRan::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
+void NrRan::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
 {
     // Packet numbers from 1, in the order of arrival at the radio.
     m_ues[ue].links[uplink]->Enqueue(packet, ++m_packets);
@@ -187,8 +179,7 @@ NrRan::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
     }
 }
 
-void
-NrRan::NoteUplinkData(Ue& ue)
+void NrRan::NoteUplinkData(Ue& ue)
 {
     // A UE whose buffer the gNB believes empty has to ask first; after that, buffer status reports
     // ride on its transmissions.
@@ -199,16 +190,14 @@ NrRan::NoteUplinkData(Ue& ue)
     }
 }
 
-void
-NrRan::Start(Time end)
+void NrRan::Start(Time end)
 {
     m_end = end;
     m_nextKpi = m_kpiPeriod;
     Simulator::ScheduleNow(&NrRan::Slot, this);
 }
 
-void
-NrRan::Slot()
+void NrRan::Slot()
 {
     const Time now = Simulator::Now();
     for (const auto& transmission : m_now)
@@ -268,8 +257,7 @@ NrRan::Slot()
     Simulator::Schedule(m_carrier->GetSlotDuration(), &NrRan::Slot, this);
 }
 
-void
-NrRan::Measure()
+void NrRan::Measure()
 {
     const uint32_t prbs = m_carrier->GetPrbs();
     m_sinr.resize(prbs);
@@ -319,22 +307,19 @@ NrRan::Measure()
     }
 }
 
-double
-NrRan::GetUplinkTarget(const Ue& ue) const
+double NrRan::GetUplinkTarget(const Ue& ue) const
 {
     const double pathLossDb = -10.0 * std::log10(std::max(ue.gain, 1e-30));
     const double target = FromDbm(m_p0Dbm + m_alpha * pathLossDb);
     return std::min(target, FromDbm(m_ueTxPowerDbm));
 }
 
-double
-NrRan::GetUplinkPower(const Ue& ue, uint32_t prbs) const
+double NrRan::GetUplinkPower(const Ue& ue, uint32_t prbs) const
 {
     return std::min(GetUplinkTarget(ue), FromDbm(m_ueTxPowerDbm) / prbs);
 }
 
-void
-NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
+void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
 {
     uint32_t nextPrb = 0;
     const uint32_t prbs = m_carrier->GetPrbs();
@@ -352,7 +337,8 @@ NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
             ue.requested = false;
             ue.knownBytes = link.GetDemandBytes();
         }
-        // Retransmissions first. They keep their PRBs and need as many symbols as the first one had.
+        // Retransmissions first. They keep their PRBs and need as many symbols as the first one
+        // had.
         for (auto& process : link.GetProcesses())
         {
             if (process.state == NrHarqProcess::State::RETRANSMIT && process.symbols <= symbols &&
@@ -405,9 +391,8 @@ NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
             if (share > 0)
             {
                 const double penaltyDb =
-                    uplink
-                        ? 10.0 * std::log10(GetUplinkTarget(ue) / GetUplinkPower(ue, share))
-                        : 0.0;
+                    uplink ? 10.0 * std::log10(GetUplinkTarget(ue) / GetUplinkPower(ue, share))
+                           : 0.0;
                 NrHarqProcess& process = *link.GetIdleProcess();
                 process.mcs = link.GetLinkAdaptation()->Select(m_slot, *m_phy, penaltyDb);
                 process.layers = 1;
@@ -435,8 +420,7 @@ NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
     }
 }
 
-void
-NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t firstPrb)
+void NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t firstPrb)
 {
     Ue& ue = m_ues[number];
     Cell& cell = m_cells[ue.cell];
@@ -460,8 +444,7 @@ NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t f
     m_now.push_back({number, uplink, &process, firstPrb, power});
 }
 
-void
-NrRan::Decode(const Transmission& t)
+void NrRan::Decode(const Transmission& t)
 {
     NrHarqProcess& process = *t.process;
     const Ue& ue = m_ues[t.ue];
@@ -518,9 +501,8 @@ NrRan::Decode(const Transmission& t)
     }
 }
 
-void
-NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
-              const std::function<uint64_t(uint32_t, bool)>& appPackets)
+void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
+                   const std::function<uint64_t(uint32_t, bool)>& appPackets)
 {
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {
@@ -532,14 +514,12 @@ NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
     }
 }
 
-Ptr<NrLink>
-NrRan::GetLink(uint32_t ue, bool uplink) const
+Ptr<NrLink> NrRan::GetLink(uint32_t ue, bool uplink) const
 {
     return m_ues.at(ue).links[uplink];
 }
 
-int64_t
-NrRan::AssignStreams(int64_t stream)
+int64_t NrRan::AssignStreams(int64_t stream)
 {
     m_draw->SetStream(stream);
     return 1;

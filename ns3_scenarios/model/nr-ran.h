@@ -23,8 +23,8 @@ namespace ns3
  *
  * In a slot, in this order: blocks decoded in the slot before are delivered; the channel moves on;
  * UEs measure; every cell schedules both directions; every transmission's SINR per PRB is computed,
- * with the interference of what the other cells transmit in the same slot; blocks are decoded or not
- * by a random draw against their error rate.
+ * with the interference of what the other cells transmit in the same slot; blocks are decoded or
+ * not by a random draw against their error rate.
  */
 class NrRan : public Object
 {
@@ -107,12 +107,12 @@ class NrRan : public Object
     /// A UE.
     struct Ue
     {
-        uint32_t cell{0};          //!< serving cell
-        Ptr<NrLink> links[2];      //!< downlink, uplink
-        double gain{0.0};          //!< filtered mean gain to the serving cell, for power control
-        uint64_t knownBytes{0};    //!< uplink buffer as the gNB knows it
-        uint64_t knownFrom{0};     //!< slot in which the gNB learns of a new buffer
-        bool requested{false};     //!< a scheduling request is under way
+        uint32_t cell{0};       //!< serving cell
+        Ptr<NrLink> links[2];   //!< downlink, uplink
+        double gain{0.0};       //!< filtered mean gain to the serving cell, for power control
+        uint64_t knownBytes{0}; //!< uplink buffer as the gNB knows it
+        uint64_t knownFrom{0};  //!< slot in which the gNB learns of a new buffer
+        bool requested{false};  //!< a scheduling request is under way
     };
 
     /// A cell.
@@ -188,40 +188,40 @@ class NrRan : public Object
      */
     void NoteUplinkData(Ue& ue);
 
-    Ptr<NrCarrier> m_carrier;         //!< the carrier
-    Ptr<NrPhyAbstraction> m_phy;      //!< error model
-    Ptr<NrChannelSource> m_channel;   //!< gains
-    Ptr<NrTraceSink> m_sink;          //!< records
-    Ptr<UniformRandomVariable> m_draw; //!< decides on blocks
-    std::vector<Cell> m_cells;        //!< cells
-    std::vector<Ue> m_ues;            //!< UEs
-    std::vector<Transmission> m_now;  //!< of this slot
-    DeliverCallback m_toUe;           //!< at the UE
-    DeliverCallback m_toNetwork;      //!< at the gNB
-    std::vector<float> m_sinr;        //!< scratch
+    Ptr<NrCarrier> m_carrier;              //!< the carrier
+    Ptr<NrPhyAbstraction> m_phy;           //!< error model
+    Ptr<NrChannelSource> m_channel;        //!< gains
+    Ptr<NrTraceSink> m_sink;               //!< records
+    Ptr<UniformRandomVariable> m_draw;     //!< decides on blocks
+    std::vector<Cell> m_cells;             //!< cells
+    std::vector<Ue> m_ues;                 //!< UEs
+    std::vector<Transmission> m_now;       //!< of this slot
+    DeliverCallback m_toUe;                //!< at the UE
+    DeliverCallback m_toNetwork;           //!< at the gNB
+    std::vector<float> m_sinr;             //!< scratch
     std::vector<NrCandidate> m_candidates; //!< scratch
-    std::vector<uint32_t> m_shares;   //!< scratch
-    uint64_t m_slot{0};               //!< number of the slot
-    uint64_t m_packets{0};            //!< packets so far
-    Time m_end;                       //!< end of the slots
-    Time m_nextKpi;                   //!< end of the period
-    double m_gnbNoise{0.0};           //!< W a PRB
-    double m_ueNoise{0.0};            //!< W a PRB
-    double m_gnbPower{0.0};           //!< W a PRB
+    std::vector<uint32_t> m_shares;        //!< scratch
+    uint64_t m_slot{0};                    //!< number of the slot
+    uint64_t m_packets{0};                 //!< packets so far
+    Time m_end;                            //!< end of the slots
+    Time m_nextKpi;                        //!< end of the period
+    double m_gnbNoise{0.0};                //!< W a PRB
+    double m_ueNoise{0.0};                 //!< W a PRB
+    double m_gnbPower{0.0};                //!< W a PRB
 
-    TypeId m_schedulerType;           //!< class of the schedulers
-    double m_gnbTxPowerDbm{0.0};      //!< total
-    double m_gnbNoiseFigureDb{0.0};   //!< receiver
-    double m_ueTxPowerDbm{0.0};       //!< maximum
-    double m_ueNoiseFigureDb{0.0};    //!< receiver
-    double m_p0Dbm{0.0};              //!< a PRB
-    double m_alpha{0.0};              //!< share of the path loss
-    uint32_t m_maxHarqTx{0};          //!< transmissions of a block
-    uint32_t m_k1Slots{0};            //!< data to feedback
-    uint32_t m_cqiPeriodSlots{0};     //!< between measurements
-    uint32_t m_grantDelaySlots{0};    //!< data to grant
-    Time m_kpiPeriod;                 //!< of records
-    bool m_slotTrace{true};           //!< whether blocks are recorded
+    TypeId m_schedulerType;         //!< class of the schedulers
+    double m_gnbTxPowerDbm{0.0};    //!< total
+    double m_gnbNoiseFigureDb{0.0}; //!< receiver
+    double m_ueTxPowerDbm{0.0};     //!< maximum
+    double m_ueNoiseFigureDb{0.0};  //!< receiver
+    double m_p0Dbm{0.0};            //!< a PRB
+    double m_alpha{0.0};            //!< share of the path loss
+    uint32_t m_maxHarqTx{0};        //!< transmissions of a block
+    uint32_t m_k1Slots{0};          //!< data to feedback
+    uint32_t m_cqiPeriodSlots{0};   //!< between measurements
+    uint32_t m_grantDelaySlots{0};  //!< data to grant
+    Time m_kpiPeriod;               //!< of records
+    bool m_slotTrace{true};         //!< whether blocks are recorded
 };
 
 } // namespace ns3

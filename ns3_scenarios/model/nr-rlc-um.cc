@@ -19,23 +19,20 @@ namespace
 {
 
 /// \return bytes of the RLC header of a piece (TS 38.322 clause 6.2.2.3, 12-bit SN)
-uint32_t
-RlcHeader(bool first, bool last)
+uint32_t RlcHeader(bool first, bool last)
 {
     return first ? (last ? 1 : 2) : 4;
 }
 
 /// \return bytes of the MAC subheader of an RLC PDU (TS 38.321 clause 6.1.2: 8- or 16-bit length)
-uint32_t
-MacHeader(uint32_t rlcPdu)
+uint32_t MacHeader(uint32_t rlcPdu)
 {
     return rlcPdu < 256 ? 2 : 3;
 }
 
 } // namespace
 
-TypeId
-NrRlcUm::GetTypeId()
+TypeId NrRlcUm::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrRlcUm")
@@ -60,14 +57,12 @@ NrRlcUm::GetTypeId()
     return tid;
 }
 
-void
-NrRlcUm::SetCallback(SduCallback callback)
+void NrRlcUm::SetCallback(SduCallback callback)
 {
     m_callback = std::move(callback);
 }
 
-void
-NrRlcUm::Enqueue(const NrSduPtr& sdu)
+void NrRlcUm::Enqueue(const NrSduPtr& sdu)
 {
     sdu->pdcpHeader = PDCP_HEADER_BYTES;
     sdu->enqueued = Simulator::Now();
@@ -83,8 +78,7 @@ NrRlcUm::Enqueue(const NrSduPtr& sdu)
     m_callback(sdu, PacketEvent::ENQUEUE);
 }
 
-void
-NrRlcUm::DiscardLate()
+void NrRlcUm::DiscardLate()
 {
     if (!m_discardLate)
     {
@@ -104,8 +98,7 @@ NrRlcUm::DiscardLate()
     });
 }
 
-uint32_t
-NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
+uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
 {
     uint32_t used = 0;
     while (!m_queue.empty())
@@ -148,8 +141,7 @@ NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
     return used;
 }
 
-void
-NrRlcUm::Receive(const NrRlcSegment& segment)
+void NrRlcUm::Receive(const NrRlcSegment& segment)
 {
     const NrSduPtr& sdu = segment.sdu;
     --sdu->segmentsUnderWay;
@@ -173,8 +165,7 @@ NrRlcUm::Receive(const NrRlcSegment& segment)
     CloseIfLost(sdu);
 }
 
-void
-NrRlcUm::Lose(const NrRlcSegment& segment)
+void NrRlcUm::Lose(const NrRlcSegment& segment)
 {
     const NrSduPtr& sdu = segment.sdu;
     --sdu->segmentsUnderWay;
@@ -186,8 +177,7 @@ NrRlcUm::Lose(const NrRlcSegment& segment)
     CloseIfLost(sdu);
 }
 
-void
-NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
+void NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
 {
     if (sdu->lost && !sdu->closed && sdu->sent == sdu->Size() && sdu->segmentsUnderWay == 0)
     {
@@ -196,8 +186,7 @@ NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
     }
 }
 
-void
-NrRlcUm::Flush()
+void NrRlcUm::Flush()
 {
     for (const NrSduPtr& sdu : m_queue)
     {
@@ -212,21 +201,18 @@ NrRlcUm::Flush()
     m_queuedBytes = 0;
 }
 
-uint64_t
-NrRlcUm::GetQueuedBytes() const
+uint64_t NrRlcUm::GetQueuedBytes() const
 {
     return m_queuedBytes;
 }
 
-uint64_t
-NrRlcUm::GetDemandBytes() const
+uint64_t NrRlcUm::GetDemandBytes() const
 {
     // Every packet costs at most 3 bytes of MAC subheader and 4 of RLC header.
     return m_queuedBytes + 7 * m_queue.size();
 }
 
-NrSduPtr
-NrRlcUm::GetHead() const
+NrSduPtr NrRlcUm::GetHead() const
 {
     return m_queue.empty() ? nullptr : m_queue.front();
 }

@@ -18,8 +18,8 @@ namespace ns3
  *
  * The transmitter fills transport blocks with whole packets and segments; the receiver reassembles
  * and gives up after its timer. Headers, in bytes, with a 12-bit sequence number (TS 38.322 clause
- * 6.2.2.3): 1 for a whole packet, 2 for a first segment, 4 for the others; in front of each RLC PDU a
- * MAC subheader (TS 38.321 clause 6.1.2) of 2, or 3 from 256 bytes on; in front of each packet a
+ * 6.2.2.3): 1 for a whole packet, 2 for a first segment, 4 for the others; in front of each RLC PDU
+ * a MAC subheader (TS 38.321 clause 6.1.2) of 2, or 3 from 256 bytes on; in front of each packet a
  * PDCP header of 2 (12-bit sequence number, TS 38.323 clause 6.2.2.1).
  */
 class NrRlcUm : public Object

@@ -8,8 +8,7 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(NrRrScheduler);
 
-TypeId
-NrRrScheduler::GetTypeId()
+TypeId NrRrScheduler::GetTypeId()
 {
     static TypeId tid = TypeId("ns3::NrRrScheduler")
                             .SetParent<NrScheduler>()
@@ -18,10 +17,9 @@ NrRrScheduler::GetTypeId()
     return tid;
 }
 
-void
-NrRrScheduler::Share(std::span<const NrCandidate> candidates,
-                     uint32_t prbs,
-                     std::vector<uint32_t>& shares)
+void NrRrScheduler::Share(std::span<const NrCandidate> candidates,
+                          uint32_t prbs,
+                          std::vector<uint32_t>& shares)
 {
     const std::size_t count = candidates.size();
     std::size_t first = 0;
@@ -35,7 +33,8 @@ NrRrScheduler::Share(std::span<const NrCandidate> candidates,
     {
         open += NrScheduler::Wanted(candidate) > 0;
     }
-    // Equal shares of what is left, again for those who want more, until nobody does; then single PRBs.
+    // Equal shares of what is left, again for those who want more, until nobody does; then single
+    // PRBs.
     while (left > 0 && open > 0)
     {
         const uint32_t each = std::max(left / open, 1U);

@@ -40,8 +40,8 @@ class NrScheduler : public Object
     /**
      * \param candidates UEs with data, in order of their numbers
      * \param prbs PRBs that can be given
-     * \param shares how many each candidate gets, same order; the caller has set all to 0. Their sum is
-     * at most prbs.
+     * \param shares how many each candidate gets, same order; the caller has set all to 0. Their
+     * sum is at most prbs.
      */
     virtual void Share(std::span<const NrCandidate> candidates,
                        uint32_t prbs,

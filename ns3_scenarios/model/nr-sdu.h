@@ -16,9 +16,9 @@ namespace ns3
 /**
  * An IP packet on its way over the air, with everything that is counted of it.
  *
- * Transmitter and receiver share the object: the simulation sees both ends, the protocol does not use
- * that knowledge (a transmitter in unacknowledged mode goes on sending the rest of a packet of which
- * a part is lost).
+ * Transmitter and receiver share the object: the simulation sees both ends, the protocol does not
+ * use that knowledge (a transmitter in unacknowledged mode goes on sending the rest of a packet of
+ * which a part is lost).
  */
 struct NrSdu
 {
@@ -56,9 +56,9 @@ using NrSduPtr = std::shared_ptr<NrSdu>;
 /// A piece of an SDU in a transport block, with the header bytes that it costs there.
 struct NrRlcSegment
 {
-    NrSduPtr sdu;         //!< what it is a piece of
-    uint32_t offset{0};   //!< first byte in the PDCP PDU
-    uint32_t bytes{0};    //!< bytes of the PDCP PDU
+    NrSduPtr sdu;          //!< what it is a piece of
+    uint32_t offset{0};    //!< first byte in the PDCP PDU
+    uint32_t bytes{0};     //!< bytes of the PDCP PDU
     uint32_t rlcHeader{0}; //!< RLC header bytes
     uint32_t macHeader{0}; //!< MAC subheader bytes
 };

@@ -26,29 +26,26 @@ static_assert(std::size(SMALL_SIZES) == 93);
 constexpr double LARGEST_SMALL_INFO = 3824.0;
 
 /// \return floor(log2(x)) of a positive number
-int
-FloorLog2(double x)
+int FloorLog2(double x)
 {
     return std::ilogb(x);
 }
 
 /// \return value rounded up to a multiple of 8 x blocks, without the transport block's CRC
-uint32_t
-PadToBlocks(double info, double blocks)
+uint32_t PadToBlocks(double info, double blocks)
 {
     return static_cast<uint32_t>(8.0 * blocks * std::ceil((info + 24.0) / (8.0 * blocks)) - 24.0);
 }
 
 } // namespace
 
-uint32_t
-NrTransportBlockSize(uint32_t prbs,
-                     uint32_t symbols,
-                     uint32_t dmrsRePerPrb,
-                     uint32_t overheadRePerPrb,
-                     uint32_t layers,
-                     uint8_t modulationOrder,
-                     double codeRate)
+uint32_t NrTransportBlockSize(uint32_t prbs,
+                              uint32_t symbols,
+                              uint32_t dmrsRePerPrb,
+                              uint32_t overheadRePerPrb,
+                              uint32_t layers,
+                              uint8_t modulationOrder,
+                              double codeRate)
 {
     const uint32_t all = 12 * symbols;
     const uint32_t taken = dmrsRePerPrb + overheadRePerPrb;
@@ -67,9 +64,8 @@ NrTransportBlockSize(uint32_t prbs,
         const int n = std::max(3, FloorLog2(info) - 6);
         const double step = std::ldexp(1.0, n);
         const double quantised = std::max(24.0, step * std::floor(info / step));
-        return *std::lower_bound(std::begin(SMALL_SIZES),
-                                 std::end(SMALL_SIZES),
-                                 static_cast<uint16_t>(quantised));
+        return *std::lower_bound(
+            std::begin(SMALL_SIZES), std::end(SMALL_SIZES), static_cast<uint16_t>(quantised));
     }
     const int n = FloorLog2(info - 24.0) - 5;
     const double step = std::ldexp(1.0, n);
@@ -86,8 +82,7 @@ NrTransportBlockSize(uint32_t prbs,
     return PadToBlocks(quantised, 1.0);
 }
 
-NrSegmentation
-NrSegment(uint32_t tbsBits, double codeRate)
+NrSegmentation NrSegment(uint32_t tbsBits, double codeRate)
 {
     const bool second = tbsBits <= 292 || (tbsBits <= 3824 && codeRate <= 0.67) || codeRate <= 0.25;
     const uint32_t largest = second ? 3840 : 8448;

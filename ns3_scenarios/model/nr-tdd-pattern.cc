@@ -24,8 +24,7 @@ NrTddPattern::NrTddPattern(const std::string& pattern)
     }
 }
 
-uint32_t
-NrTddPattern::GetDlSymbols(uint64_t slot) const
+uint32_t NrTddPattern::GetDlSymbols(uint64_t slot) const
 {
     if (m_pattern.empty())
     {
@@ -35,8 +34,7 @@ NrTddPattern::GetDlSymbols(uint64_t slot) const
     return letter == 'D' ? SLOT_SYMBOLS : letter == 'S' ? SPECIAL_DL_SYMBOLS : 0;
 }
 
-uint32_t
-NrTddPattern::GetUlSymbols(uint64_t slot) const
+uint32_t NrTddPattern::GetUlSymbols(uint64_t slot) const
 {
     if (m_pattern.empty())
     {
@@ -46,8 +44,7 @@ NrTddPattern::GetUlSymbols(uint64_t slot) const
     return letter == 'U' ? SLOT_SYMBOLS : letter == 'S' ? SPECIAL_UL_SYMBOLS : 0;
 }
 
-uint64_t
-NrTddPattern::NextUlSlot(uint64_t slot) const
+uint64_t NrTddPattern::NextUlSlot(uint64_t slot) const
 {
     for (uint64_t next = slot; next < slot + m_pattern.size(); ++next)
     {

@@ -20,8 +20,8 @@ class NrTddPattern
     NrTddPattern() = default;
 
     /**
-     * \param pattern one letter a slot, repeated; empty for FDD. Throws std::invalid_argument at any
-     * other letter.
+     * \param pattern one letter a slot, repeated; empty for FDD. Throws std::invalid_argument at
+     * any other letter.
      */
     explicit NrTddPattern(const std::string& pattern);
 

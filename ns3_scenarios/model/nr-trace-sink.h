@@ -12,8 +12,8 @@ namespace ns3
 {
 
 /**
- * Where records go. This one forgets them; the executable's writes them to the bridge's streams and a
- * test's keeps them.
+ * Where records go. This one forgets them; the executable's writes them to the bridge's streams and
+ * a test's keeps them.
  */
 class NrTraceSink : public SimpleRefCount<NrTraceSink>
 {

@@ -67,12 +67,12 @@ class NrUeNetDevice : public NetDevice
     void DoDispose() override;
 
   private:
-    UplinkCallback m_uplink;                //!< takes uplink packets
-    NetDevice::ReceiveCallback m_receive;   //!< the IP stack
-    Ptr<Node> m_node;                       //!< the UE
-    uint32_t m_index{0};                    //!< interface number
-    uint16_t m_mtu{1500};                   //!< largest IP packet
-    Mac48Address m_address;                 //!< only for the IP stack's bookkeeping
+    UplinkCallback m_uplink;              //!< takes uplink packets
+    NetDevice::ReceiveCallback m_receive; //!< the IP stack
+    Ptr<Node> m_node;                     //!< the UE
+    uint32_t m_index{0};                  //!< interface number
+    uint16_t m_mtu{1500};                 //!< largest IP packet
+    Mac48Address m_address;               //!< only for the IP stack's bookkeeping
 };
 
 } // namespace ns3

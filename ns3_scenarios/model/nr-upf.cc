@@ -20,8 +20,7 @@ namespace
 {
 
 /// \return a bound UDP socket
-Ptr<Socket>
-Bind(Ptr<Node> node)
+Ptr<Socket> Bind(Ptr<Node> node)
 {
     auto socket = Socket::CreateSocket(node, UdpSocketFactory::GetTypeId());
     if (socket->Bind(InetSocketAddress(Ipv4Address::GetAny(), NrUpf::GTP_PORT)) != 0)
@@ -32,8 +31,7 @@ Bind(Ptr<Node> node)
 }
 
 /// Puts a packet into a tunnel.
-void
-Tunnel(Ptr<Socket> socket, Ipv4Address to, uint32_t ue, Ptr<Packet> packet)
+void Tunnel(Ptr<Socket> socket, Ipv4Address to, uint32_t ue, Ptr<Packet> packet)
 {
     NrGtpHeader header;
     header.m_length = static_cast<uint16_t>(packet->GetSize());
@@ -44,16 +42,14 @@ Tunnel(Ptr<Socket> socket, Ipv4Address to, uint32_t ue, Ptr<Packet> packet)
 
 } // namespace
 
-TypeId
-NrUpf::GetTypeId()
+TypeId NrUpf::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrUpf").SetParent<Object>().SetGroupName("Cosim").AddConstructor<NrUpf>();
     return tid;
 }
 
-void
-NrUpf::Configure(Ptr<Node> node, Ptr<VirtualNetDevice> device, DownlinkCallback callback)
+void NrUpf::Configure(Ptr<Node> node, Ptr<VirtualNetDevice> device, DownlinkCallback callback)
 {
     m_device = device;
     m_downlink = std::move(callback);
@@ -62,40 +58,35 @@ NrUpf::Configure(Ptr<Node> node, Ptr<VirtualNetDevice> device, DownlinkCallback 
     m_socket->SetRecvCallback(MakeCallback(&NrUpf::OnUpfReceive, this));
 }
 
-void
-NrUpf::AddGnb(Ptr<Node> gnb, Ipv4Address gnbAddress, Ipv4Address upfAddress)
+void NrUpf::AddGnb(Ptr<Node> gnb, Ipv4Address gnbAddress, Ipv4Address upfAddress)
 {
     auto socket = Bind(gnb);
     socket->SetRecvCallback(MakeCallback(&NrUpf::OnGnbReceive, this));
     m_gnbs.push_back({socket, gnbAddress, upfAddress});
 }
 
-void
-NrUpf::AddUe(uint32_t ue, Ipv4Address address, uint32_t cell)
+void NrUpf::AddUe(uint32_t ue, Ipv4Address address, uint32_t cell)
 {
     m_ueOf[address.Get()] = ue;
     m_cellOf.resize(std::max<std::size_t>(m_cellOf.size(), ue + 1));
     m_cellOf[ue] = cell;
 }
 
-void
-NrUpf::SetCell(uint32_t ue, uint32_t cell)
+void NrUpf::SetCell(uint32_t ue, uint32_t cell)
 {
     m_cellOf.at(ue) = cell;
 }
 
-void
-NrUpf::SendUplink(uint32_t ue, Ptr<Packet> packet)
+void NrUpf::SendUplink(uint32_t ue, Ptr<Packet> packet)
 {
     const Gnb& gnb = m_gnbs[m_cellOf[ue]];
     Tunnel(gnb.socket, gnb.upfAddress, ue, packet);
 }
 
-bool
-NrUpf::OnVirtualSend(Ptr<Packet> packet,
-                     const Address& source,
-                     const Address& dest,
-                     uint16_t protocol)
+bool NrUpf::OnVirtualSend(Ptr<Packet> packet,
+                          const Address& source,
+                          const Address& dest,
+                          uint16_t protocol)
 {
     (void)source;
     (void)dest;
@@ -111,8 +102,7 @@ NrUpf::OnVirtualSend(Ptr<Packet> packet,
     return true;
 }
 
-void
-NrUpf::OnUpfReceive(Ptr<Socket> socket)
+void NrUpf::OnUpfReceive(Ptr<Socket> socket)
 {
     constexpr uint16_t IPV4 = 0x0800;
     while (Ptr<Packet> packet = socket->Recv())
@@ -127,8 +117,7 @@ NrUpf::OnUpfReceive(Ptr<Socket> socket)
     }
 }
 
-void
-NrUpf::OnGnbReceive(Ptr<Socket> socket)
+void NrUpf::OnGnbReceive(Ptr<Socket> socket)
 {
     while (Ptr<Packet> packet = socket->Recv())
     {
@@ -138,8 +127,7 @@ NrUpf::OnGnbReceive(Ptr<Socket> socket)
     }
 }
 
-void
-NrUpf::DoDispose()
+void NrUpf::DoDispose()
 {
     m_socket = nullptr;
     m_device = nullptr;

@@ -17,9 +17,9 @@ namespace ns3
 /**
  * The user plane function and the gNBs' ends of its tunnels.
  *
- * Packets for a UE's address leave the UPF's IP stack through a virtual device, go in GTP-U over UDP to
- * the gNB that serves the UE, and from there to the air; uplink packets come the other way. Which gNB
- * serves a UE is one entry of a table, so that a handover is one call of SetCell.
+ * Packets for a UE's address leave the UPF's IP stack through a virtual device, go in GTP-U over
+ * UDP to the gNB that serves the UE, and from there to the air; uplink packets come the other way.
+ * Which gNB serves a UE is one entry of a table, so that a handover is one call of SetCell.
  */
 class NrUpf : public Object
 {
@@ -79,9 +79,9 @@ class NrUpf : public Object
     /// A tunnel's two ends.
     struct Gnb
     {
-        Ptr<Socket> socket;      //!< at the gNB
-        Ipv4Address address;     //!< of the gNB
-        Ipv4Address upfAddress;  //!< of the UPF on the same link
+        Ptr<Socket> socket;     //!< at the gNB
+        Ipv4Address address;    //!< of the gNB
+        Ipv4Address upfAddress; //!< of the UPF on the same link
     };
 
     /// Sends an IP packet of the UPF's stack into its UE's tunnel.
@@ -96,12 +96,12 @@ class NrUpf : public Object
     /// Takes packets out of a tunnel at a gNB.
     void OnGnbReceive(Ptr<Socket> socket);
 
-    Ptr<Socket> m_socket;                           //!< at the UPF
-    Ptr<VirtualNetDevice> m_device;                 //!< the UEs' network
-    DownlinkCallback m_downlink;                    //!< to the air
-    std::vector<Gnb> m_gnbs;                        //!< by cell
-    std::unordered_map<uint32_t, uint32_t> m_ueOf;  //!< IP address to UE
-    std::vector<uint32_t> m_cellOf;                 //!< UE to cell
+    Ptr<Socket> m_socket;                          //!< at the UPF
+    Ptr<VirtualNetDevice> m_device;                //!< the UEs' network
+    DownlinkCallback m_downlink;                   //!< to the air
+    std::vector<Gnb> m_gnbs;                       //!< by cell
+    std::unordered_map<uint32_t, uint32_t> m_ueOf; //!< IP address to UE
+    std::vector<uint32_t> m_cellOf;                //!< UE to cell
 };
 
 } // namespace ns3

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from cosim.agents.api import Event, EventKind, ReceivedPacket, Send, Timer
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
@@ -92,7 +93,8 @@ def test_the_source_sleeps_until_each_arrival():
 
 
 def test_a_sample_waits_while_the_device_encodes_another():
-    # 10 ms each: the second, 4 ms later, is ready 20 ms after the first came, so 16 ms after itself.
+    # 10 ms each: the second, 4 ms later, is ready 20 ms after the first came, so 16 ms after
+    # itself.
     source, _, _ = make(["a", "b"], [0.0, 0.004])
     first, _ = tick(source, 0.0, 0)
     (second,) = tick(source, 0.004, 1)

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Oracles 1 to 3 of the design, over the whole chain: real models, real ns-3, real bytes."""
 
+import itertools
 import json
 
 import pytest
+
 from analysis.metrics import wilson_interval
 from cosim.traces import read_trace
 
 FLAT = ("channel.model=constant", "ues.count=2", "run.duration_s=4.0")
-# 33 dBm over 51 PRBs of 360 kHz against -174 dBm/Hz + 9 dB: at -60 dB the SINR is above 40 dB, where
-# every MCS's BLER is 0; at -200 dB it is below -60 dB, where nothing gets through.
+# 33 dBm over 51 PRBs of 360 kHz against -174 dBm/Hz + 9 dB: at -60 dB the SINR is above 40 dB,
+# where every MCS's BLER is 0; at -200 dB it is below -60 dB, where nothing gets through.
 PERFECT = (*FLAT, "channel.gain_db=-60.0", "traffic.0.deadline_s=2.0", "traffic.1.deadline_s=2.0")
 SILENT = (*FLAT, "channel.gain_db=-200.0")
 
 
 def messages(folder):
-    return read_trace(folder, "messages").to_pandas()
+    return read_trace(folder, "messages")
 
 
 def test_oracle_1_without_loss_or_deadline_every_answer_is_the_offline_models(run):
@@ -54,7 +56,7 @@ def test_oracle_2_accuracy_does_not_rise_with_loss(run):
         rates.append((1 - received / sent, int(table["correct"].sum()), len(table)))
     rates.sort()
     assert rates[0][0] < 0.01 and rates[-1][0] > 0.9  # the sweep covers the range
-    for (_, better, n), (_, worse, m) in zip(rates, rates[1:], strict=False):
+    for (_, better, n), (_, worse, m) in itertools.pairwise(rates):
         assert wilson_interval(worse, m)[0] <= wilson_interval(better, n)[1]
 
 
@@ -79,8 +81,8 @@ def test_oracle_3_every_byte_is_accounted_for(run, settings):
         assert row["sdu_delivered"] == row["app_delivered"] + row["ip_udp_header"]
     # The same from the traces, which another part of the program writes: transport blocks against
     # phy, delivered packets against sdu_delivered.
-    slots = read_trace(folder, "slots").to_pandas()
-    packets = read_trace(folder, "packets").to_pandas()
+    slots = read_trace(folder, "slots")
+    packets = read_trace(folder, "packets")
     for name in ("dl", "ul"):
         phy = sum(r["phy"] for r in manifest["counters"] if r["direction"] == name)
         sdu = sum(r["sdu_delivered"] for r in manifest["counters"] if r["direction"] == name)
@@ -92,7 +94,7 @@ def test_oracle_3_every_byte_is_accounted_for(run, settings):
 def test_every_packet_ends_exactly_once(run):
     packets = read_trace(
         run("hello", *FLAT, "channel.gain_db=-124.0", "mac.scheduler=rr"), "packets"
-    ).to_pandas()
+    )
     entered = packets[packets["event"] == "enqueue"]
     ended = packets[packets["event"].isin(["deliver", "drop", "discard"])]
     refused = ended[ended["reason"] == "queue_full"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 import pytest
-from cosim.agents.packetiser import HEADER_BYTES, WireError, pack, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cosim.agents.packetiser import HEADER_BYTES, WireError, pack, parse
 
 unit_lists = st.lists(st.binary(max_size=60), min_size=1, max_size=80)
 

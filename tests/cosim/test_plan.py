@@ -3,11 +3,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cosim.plan import make_plan
 from cosim.scenario import SemanticTraffic, load_scenario
 from cosim.seeding import derive_seed
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def plan_of(*overrides, seed=1):
@@ -22,7 +23,8 @@ def test_flows_are_numbered_from_one_so_that_zero_can_mean_none():
 
 def test_ues_are_uniform_over_the_area_of_the_ring():
     # P(distance < r) = (r^2 - a^2)/(b^2 - a^2): with a = 100, b = 200 half of the UEs are within
-    # sqrt((1e4 + 4e4)/2) = 158.1 m. 2000 UEs: standard deviation of the share sqrt(.25/2000) = .011.
+    # sqrt((1e4 + 4e4)/2) = 158.1 m. 2000 UEs: standard deviation of the share sqrt(.25/2000) =
+    # .011.
     plan = plan_of("ues.count=2000", "ues.min_distance_m=100.0", "ues.max_distance_m=200.0")
     distance = np.hypot(plan.ue_positions_m[:, 0], plan.ue_positions_m[:, 1])
     assert distance.min() >= 100 and distance.max() <= 200

@@ -7,8 +7,8 @@ import signal
 import time
 
 import pytest
-from cosim.traces import trace_hashes
 
+from cosim.traces import trace_hashes
 from tests.cosim.conftest import children
 
 SETTINGS = ("run.duration_s=3.0",)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * \file
- * The Python side's native part: waiting, and the atomics that publish and release. Records are read
- * and written by NumPy through the same mapping; nothing here copies them.
+ * The Python side's native part: waiting, and the atomics that publish and release. Records are
+ * read and written by NumPy through the same mapping; nothing here copies them.
  */
 #include "cosim/bridge/bridge.hpp"
 #include "cosim/sim/records.hpp"
@@ -18,7 +18,8 @@ namespace
 
 using Seconds = std::chrono::duration<double>;
 
-/// A side of a mapped segment. The buffer (an mmap) is kept alive; all offsets were checked by Open.
+/// A side of a mapped segment. The buffer (an mmap) is kept alive; all offsets were checked by
+/// Open.
 class NativeSide
 {
   public:
@@ -114,8 +115,8 @@ class NativeSide
                     throw BridgeError("the segment's directory is damaged");
                 }
                 py::dict d;
-                d["schema"] =
-                    py::str(m_base + e.schemaOffset[side], static_cast<size_t>(e.schemaBytes[side]));
+                d["schema"] = py::str(m_base + e.schemaOffset[side],
+                                      static_cast<size_t>(e.schemaBytes[side]));
                 d["hash"] = e.schemaHash[side];
                 d["capacity"] = e.capacity[side];
                 d["records_offset"] = e.recordsOffset[side];
@@ -147,15 +148,16 @@ class NativeSide
     }
 
     /// Waits for news of any channel. \return a bit for each channel with news, bit 63
-    /// when the simulator has ended, 0 after `timeout` or a signal's slice. Throws PeerDied when one of
-    /// the processes behind `pidfds` has ended without saying so.
+    /// when the simulator has ended, 0 after `timeout` or a signal's slice. Throws PeerDied when
+    /// one of the processes behind `pidfds` has ended without saying so.
     std::uint64_t Wait(double timeout, const std::vector<int>& pidfds)
     {
         const auto orderly = [this] {
             // An orderly end is news by itself; the process ends right after it.
             return Simulator() == SideState::RUNNING || Simulator() == SideState::ABSENT;
         };
-        return WaitFor([this] { return News(); }, timeout, [&] { return AnyEnded(pidfds); }, orderly);
+        return WaitFor(
+            [this] { return News(); }, timeout, [&] { return AnyEnded(pidfds); }, orderly);
     }
 
     /// Waits until the blocks channel has a free slot. \return false after `timeout`.
@@ -177,7 +179,8 @@ class NativeSide
                        slots ||
                    ended();
         };
-        const bool any = WaitFor(news, timeout, [this] { return HostEnded(); }, [] { return true; }) != 0;
+        const bool any =
+            WaitFor(news, timeout, [this] { return HostEnded(); }, [] { return true; }) != 0;
         if (ended())
         {
             throw PeerDied("the simulation is over: no more blocks are wanted");
@@ -190,8 +193,8 @@ class NativeSide
     {
         const auto& e = Entry(channel, ChannelKind::EXCHANGE);
         const auto* c = At<ExchangeControl>(e.offset);
-        const bool pending = c->request.load(std::memory_order_acquire) !=
-                             c->answer.load(std::memory_order_relaxed);
+        const bool pending =
+            c->request.load(std::memory_order_acquire) != c->answer.load(std::memory_order_relaxed);
         return {pending, std::min<std::uint64_t>(c->outRecords, e.capacity[0]), c->outPayload};
     }
 
@@ -207,7 +210,8 @@ class NativeSide
     }
 
     /// \return position of the first unread record and how many are readable without a wrap.
-    std::pair<std::uint64_t, std::uint64_t> Readable(std::uint32_t channel, std::uint64_t read) const
+    std::pair<std::uint64_t, std::uint64_t> Readable(std::uint32_t channel,
+                                                     std::uint64_t read) const
     {
         const auto& e = Entry(channel, ChannelKind::STREAM);
         auto* c = At<StreamControl>(e.offset);
@@ -261,8 +265,7 @@ class NativeSide
         return *reinterpret_cast<SegmentHeader*>(m_base);
     }
 
-    template <class T>
-    T* At(std::uint64_t offset) const
+    template <class T> T* At(std::uint64_t offset) const
     {
         return reinterpret_cast<T*>(m_base + offset);
     }
@@ -329,8 +332,7 @@ class NativeSide
     {
         if (m_hostPidfd < 0)
         {
-            m_hostPidfd =
-                static_cast<int>(::syscall(SYS_pidfd_open, Header().sides[HOST].pid, 0));
+            m_hostPidfd = static_cast<int>(::syscall(SYS_pidfd_open, Header().sides[HOST].pid, 0));
             if (m_hostPidfd < 0 && errno == ESRCH)
             {
                 return true; // it was gone before we first looked
@@ -389,9 +391,7 @@ class NativeSide
     int m_hostPidfd = -1;
 };
 
-template <class Record>
-void
-AddSchema(py::dict& schemas, const char* name)
+template <class Record> void AddSchema(py::dict& schemas, const char* name)
 {
     schemas[name] = py::make_tuple(Schema<Record>::Description(), Schema<Record>::Hash());
 }
@@ -401,7 +401,8 @@ AddSchema(py::dict& schemas, const char* name)
 PYBIND11_MODULE(_bridge, module)
 {
     module.doc() = "Native part of cosim.bridge.";
-    const auto base = py::register_exception<BridgeError>(module, "BridgeError", PyExc_RuntimeError);
+    const auto base =
+        py::register_exception<BridgeError>(module, "BridgeError", PyExc_RuntimeError);
     py::register_exception<PeerDied>(module, "PeerDied", base.ptr());
 
     py::class_<NativeSide>(module, "NativeSide")

@@ -12,8 +12,7 @@ namespace cosim::bridge
 {
 
 /// Numbered blocks of floats that a producer publishes ahead; read in order, each until released.
-template <class Header>
-class BlockReader
+template <class Header> class BlockReader
 {
   public:
     BlockReader(const Segment& segment, const ChannelEntry& entry)
@@ -77,8 +76,7 @@ class BlockReader
     }
 
   private:
-    template <class T>
-    T* Slot(std::size_t offset) const
+    template <class T> T* Slot(std::size_t offset) const
     {
         return m_segment.At<T>(m_entry.recordsOffset[0] +
                                m_released % m_entry.capacity[0] * m_entry.slotBytes + offset);

@@ -233,15 +233,13 @@ class Bridge
         d.entry.payloadBytes[side] = payloadBytes;
     }
 
-    template <class Channel>
-    struct Deferred
+    template <class Channel> struct Deferred
     {
         alignas(Channel) unsigned char storage[sizeof(Channel)];
     };
 
     /// A channel's address is needed at its declaration, its memory only exists from Start() on.
-    template <class Channel>
-    Channel& Make(Declared& d)
+    template <class Channel> Channel& Make(Declared& d)
     {
         auto storage = std::make_shared<Deferred<Channel>>();
         auto* channel = reinterpret_cast<Channel*>(storage->storage);

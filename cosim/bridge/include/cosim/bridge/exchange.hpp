@@ -15,11 +15,10 @@ namespace cosim::bridge
 /**
  * A batch of `Out` records to the host, a batch of `In` records back; the simulator waits.
  *
- * Records may carry bytes of any length: their `payload_offset` and `payload_bytes` fields then name a
- * piece of the batch's arena.
+ * Records may carry bytes of any length: their `payload_offset` and `payload_bytes` fields then
+ * name a piece of the batch's arena.
  */
-template <class Out, class In>
-class Exchange
+template <class Out, class In> class Exchange
 {
   public:
     Exchange(const Segment& segment, const ChannelEntry& entry)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * \file
- * What lies where in the segment. Everything in it is plain memory or a lock-free atomic, so it means
- * the same in every process that maps it, whatever the address.
+ * What lies where in the segment. Everything in it is plain memory or a lock-free atomic, so it
+ * means the same in every process that maps it, whatever the address.
  */
 #ifndef COSIM_BRIDGE_LAYOUT_HPP
 #define COSIM_BRIDGE_LAYOUT_HPP
@@ -45,8 +45,8 @@ enum class SideState : std::uint32_t
 struct SideBlock
 {
     alignas(kCacheLine) std::atomic<std::uint32_t> doorbell; ///< the futex word
-    std::atomic<std::uint32_t> sleeping;                     ///< 1 while its owner may be in the kernel
-    std::atomic<std::uint32_t> state;                        ///< SideState
+    std::atomic<std::uint32_t> sleeping; ///< 1 while its owner may be in the kernel
+    std::atomic<std::uint32_t> state;    ///< SideState
     std::int32_t pid;
     char reason[kCacheLine * 4 - 16];
 };
@@ -94,7 +94,8 @@ struct SegmentHeader
     ChannelEntry directory[kMaxChannels];
 };
 
-/// A batch each way. `request` and `answer` are batch numbers; a batch is pending while they differ.
+/// A batch each way. `request` and `answer` are batch numbers; a batch is pending while they
+/// differ.
 struct ExchangeControl
 {
     alignas(kCacheLine) std::atomic<std::uint32_t> request;
@@ -124,8 +125,7 @@ struct BlocksControl
     std::atomic<std::uint64_t> stallNs;
 };
 
-constexpr std::size_t
-AlignUp(std::size_t value, std::size_t to)
+constexpr std::size_t AlignUp(std::size_t value, std::size_t to)
 {
     return (value + to - 1) / to * to;
 }

@@ -2,7 +2,8 @@
 /**
  * \file
  * Records that cross the bridge. A field list declared once gives the C++ struct, its textual
- * description (from which Python makes the same numpy.dtype) and its hash (which both sides compare).
+ * description (from which Python makes the same numpy.dtype) and its hash (which both sides
+ * compare).
  *
  *     #define POINT_FIELDS(F, A) F(double, x_m) F(double, y_m) A(char, label, 16)
  *     COSIM_RECORD(Point, POINT_FIELDS);
@@ -22,9 +23,7 @@ namespace detail
 {
 
 /// NumPy's type string of a field's type.
-template <class T>
-constexpr const char*
-TypeString()
+template <class T> constexpr const char* TypeString()
 {
     static_assert(std::is_arithmetic_v<T>, "a record's field must be a number or a char");
     if constexpr (std::is_same_v<T, double>)
@@ -61,8 +60,7 @@ TypeString()
 }
 
 /// FNV-1a, 64 bit: enough to tell two layouts apart; nobody attacks a layout.
-inline std::uint64_t
-Hash(const std::string& text)
+inline std::uint64_t Hash(const std::string& text)
 {
     std::uint64_t hash = 0xcbf29ce484222325ULL;
     for (const unsigned char c : text)
@@ -74,8 +72,7 @@ Hash(const std::string& text)
 
 /// One line of a description: name, type, elements (0 for a plain field), offset.
 template <class T>
-void
-Describe(std::string& text, const char* name, std::size_t elements, std::size_t offset)
+void Describe(std::string& text, const char* name, std::size_t elements, std::size_t offset)
 {
     text += std::string(name) + " " + TypeString<T>() + " " + std::to_string(elements) + " " +
             std::to_string(offset) + "\n";
@@ -84,42 +81,40 @@ Describe(std::string& text, const char* name, std::size_t elements, std::size_t 
 } // namespace detail
 
 /// Specialised by COSIM_RECORD: Name(), Description(), Hash().
-template <class Record>
-struct RecordTraits;
+template <class Record> struct RecordTraits;
 
 } // namespace cosim::bridge
 
 #define COSIM_RECORD_FIELD(type, name) type name;
 #define COSIM_RECORD_ARRAY(type, name, count) type name[count];
-#define COSIM_RECORD_DESCRIBE_FIELD(type, name)                                                    \
+#define COSIM_RECORD_DESCRIBE_FIELD(type, name) \
     ::cosim::bridge::detail::Describe<type>(text, #name, 0, offsetof(Self, name));
-#define COSIM_RECORD_DESCRIBE_ARRAY(type, name, count)                                             \
+#define COSIM_RECORD_DESCRIBE_ARRAY(type, name, count) \
     ::cosim::bridge::detail::Describe<type>(text, #name, count, offsetof(Self, name));
 
 /// Defines the struct `Record` from its field list, in the current namespace.
-#define COSIM_RECORD(Record, FIELDS)                                                               \
-    struct Record                                                                                  \
-    {                                                                                              \
-        FIELDS(COSIM_RECORD_FIELD, COSIM_RECORD_ARRAY)                                             \
-                                                                                                   \
-        /** \return name, type, elements and offset of each field, one a line, then the size. */   \
-        static std::string CosimDescription()                                                      \
-        {                                                                                          \
-            using Self = Record;                                                                   \
-            std::string text = #Record "\n";                                                       \
-            FIELDS(COSIM_RECORD_DESCRIBE_FIELD, COSIM_RECORD_DESCRIBE_ARRAY)                       \
-            return text + std::to_string(sizeof(Self)) + "\n";                                     \
-        }                                                                                          \
-    };                                                                                             \
-    static_assert(std::is_standard_layout_v<Record> && std::is_trivially_copyable_v<Record>,       \
+#define COSIM_RECORD(Record, FIELDS)                                                             \
+    struct Record                                                                                \
+    {                                                                                            \
+        FIELDS(COSIM_RECORD_FIELD, COSIM_RECORD_ARRAY)                                           \
+                                                                                                 \
+        /** \return name, type, elements and offset of each field, one a line, then the size. */ \
+        static std::string CosimDescription()                                                    \
+        {                                                                                        \
+            using Self = Record;                                                                 \
+            std::string text = #Record "\n";                                                     \
+            FIELDS(COSIM_RECORD_DESCRIBE_FIELD, COSIM_RECORD_DESCRIBE_ARRAY)                     \
+            return text + std::to_string(sizeof(Self)) + "\n";                                   \
+        }                                                                                        \
+    };                                                                                           \
+    static_assert(std::is_standard_layout_v<Record> && std::is_trivially_copyable_v<Record>,     \
                   "a record crosses processes as plain memory")
 
 namespace cosim::bridge
 {
 
 /// What the bridge needs to know of a record.
-template <class Record>
-struct Schema
+template <class Record> struct Schema
 {
     static std::string Description()
     {

@@ -19,7 +19,8 @@
 namespace cosim::bridge
 {
 
-/// The mapped segment as the simulator sees it: the mapping, its own side, and the peer it depends on.
+/// The mapped segment as the simulator sees it: the mapping, its own side, and the peer it depends
+/// on.
 class Segment
 {
   public:
@@ -103,8 +104,7 @@ class Segment
         return Header().sides[side];
     }
 
-    template <class T>
-    T* At(std::size_t offset) const
+    template <class T> T* At(std::size_t offset) const
     {
         return reinterpret_cast<T*>(static_cast<char*>(m_base) + offset);
     }

@@ -12,8 +12,7 @@ namespace cosim::bridge
 {
 
 /// Records one way, none ever lost: a full ring makes the writer wait.
-template <class Record>
-class StreamWriter
+template <class Record> class StreamWriter
 {
   public:
     StreamWriter(const Segment& segment, const ChannelEntry& entry)
@@ -33,7 +32,8 @@ class StreamWriter
         Publish(record, m_payloadWritten);
     }
 
-    /// Pushes a record whose `payload_offset` and `payload_bytes` fields will name a copy of `data`.
+    /// Pushes a record whose `payload_offset` and `payload_bytes` fields will name a copy of
+    /// `data`.
     void Push(Record record, const void* data, std::size_t bytes)
     {
         if (bytes > m_entry.payloadBytes[0] / 2)
@@ -42,7 +42,8 @@ class StreamWriter
                               std::to_string(bytes) + " bytes; at most half of the ring's " +
                               std::to_string(m_entry.payloadBytes[0]) + " fit");
         }
-        // A payload is contiguous: what is left before the ring's end is skipped if it is too short.
+        // A payload is contiguous: what is left before the ring's end is skipped if it is too
+        // short.
         const std::uint64_t ring = m_entry.payloadBytes[0];
         std::uint64_t start = m_payloadWritten;
         if (bytes > 0 && start % ring + bytes > ring)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /**
  * \file
- * Waiting for the other side: spin as long as spinning has paid, then sleep in a futex, and look after
- * the other side's life while asleep.
+ * Waiting for the other side: spin as long as spinning has paid, then sleep in a futex, and look
+ * after the other side's life while asleep.
  *
  * Why no wake-up is lost. The one who makes news writes it, then a sequentially consistent fence,
- * then reads `sleeping`. The one who waits reads `doorbell`, writes `sleeping`, then the same fence,
- * then reads the news. The two fences are ordered one way or the other: either the waiter reads the
- * news and does not sleep, or the maker reads `sleeping` = 1 and rings. Ringing changes the futex word
- * before it wakes, so a waiter that is between its look at the news and the kernel is turned away by
- * the futex itself.
+ * then reads `sleeping`. The one who waits reads `doorbell`, writes `sleeping`, then the same
+ * fence, then reads the news. The two fences are ordered one way or the other: either the waiter
+ * reads the news and does not sleep, or the maker reads `sleeping` = 1 and rings. Ringing changes
+ * the futex word before it wakes, so a waiter that is between its look at the news and the kernel
+ * is turned away by the futex itself.
  */
 #ifndef COSIM_BRIDGE_WAITER_HPP
 #define COSIM_BRIDGE_WAITER_HPP
@@ -37,8 +37,7 @@ namespace cosim::bridge
 using Clock = std::chrono::steady_clock;
 
 /// Wakes a side if it sleeps. Call after the news has been written.
-inline void
-Ring(SideBlock& side)
+inline void Ring(SideBlock& side)
 {
     std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
     if (side.sleeping.load(std::memory_order_relaxed) != 0)
@@ -50,8 +49,7 @@ Ring(SideBlock& side)
 }
 
 /// \return true once the process behind a pidfd has ended (a zombie has).
-inline bool
-HasEnded(int pidfd)
+inline bool HasEnded(int pidfd)
 {
     if (pidfd < 0)
     {
@@ -101,8 +99,7 @@ class SpinBudget
     bool m_several = false;
 };
 
-inline void
-Relax()
+inline void Relax()
 {
 #if defined(__x86_64__)
     _mm_pause();
@@ -129,8 +126,7 @@ class Waiter
     }
 
     /// Spins for news as long as it has paid lately. \return true when there is news.
-    template <class News>
-    bool Spin(News&& news)
+    template <class News> bool Spin(News&& news)
     {
         if (news())
         {
@@ -159,8 +155,7 @@ class Waiter
     }
 
     /// Sleeps until somebody rings, at most `slice`. \return true when there is news.
-    template <class News>
-    bool Sleep(News&& news, std::chrono::nanoseconds slice)
+    template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
         const auto seen = m_own.doorbell.load(std::memory_order_acquire);
         m_own.sleeping.store(1, std::memory_order_relaxed);

@@ -19,51 +19,52 @@ namespace cosim::sim
 {
 
 /// Names of the channels in the segment.
-inline constexpr const char* kSetupChannel = "setup";           ///< exchange SetupRequest -> SetupPart
-inline constexpr const char* kAgentChannel = "agents";          ///< exchange NodeEvent -> NodeAction
-inline constexpr const char* kSlotChannel = "slots";            ///< stream SlotRecord
-inline constexpr const char* kPacketChannel = "packets";        ///< stream PacketRecord
-inline constexpr const char* kKpiChannel = "kpis";              ///< stream KpiRecord
-inline constexpr const char* kDeliveryChannel = "deliveries";   ///< stream DeliveryRecord + payload
-inline constexpr const char* kCounterChannel = "counters";      ///< stream CounterRecord
-inline constexpr const char* kChannelBlockChannel = "channel";  ///< blocks ChannelBlock
+inline constexpr const char* kSetupChannel = "setup";    ///< exchange SetupRequest -> SetupPart
+inline constexpr const char* kAgentChannel = "agents";   ///< exchange NodeEvent -> NodeAction
+inline constexpr const char* kSlotChannel = "slots";     ///< stream SlotRecord
+inline constexpr const char* kPacketChannel = "packets"; ///< stream PacketRecord
+inline constexpr const char* kKpiChannel = "kpis";       ///< stream KpiRecord
+inline constexpr const char* kDeliveryChannel = "deliveries";  ///< stream DeliveryRecord + payload
+inline constexpr const char* kCounterChannel = "counters";     ///< stream CounterRecord
+inline constexpr const char* kChannelBlockChannel = "channel"; ///< blocks ChannelBlock
 
 /// What an agent is told. Kinds of NodeEvent.
 enum class EventKind : std::uint32_t
 {
-    START = 1,   ///< simulation time 0, once for every node
-    TIMER = 2,   ///< a timer that the agent set; `token` is the agent's own
-    PACKET = 3,  ///< a packet arrived at this node on a flow with NotifyDelivery; bytes in the payload
-    SENT = 4,    ///< the first bit of the message went on air (flows with NotifySent)
+    START = 1, ///< simulation time 0, once for every node
+    TIMER = 2, ///< a timer that the agent set; `token` is the agent's own
+    PACKET =
+        3,    ///< a packet arrived at this node on a flow with NotifyDelivery; bytes in the payload
+    SENT = 4, ///< the first bit of the message went on air (flows with NotifySent)
 };
 
 /// What an agent can do. Kinds of NodeAction.
 enum class ActionKind : std::uint32_t
 {
-    TIMER = 1,  ///< wake me `delay_s` from now with `token`
-    SEND = 2,   ///< hand the packets of one message to the IP stack `delay_s` from now
-    STOP = 3,   ///< end the simulation at the current time
+    TIMER = 1, ///< wake me `delay_s` from now with `token`
+    SEND = 2,  ///< hand the packets of one message to the IP stack `delay_s` from now
+    STOP = 3,  ///< end the simulation at the current time
 };
 
 /// PacketRecord::event. Names in traces: enqueue, dequeue, deliver, drop, discard.
 enum class PacketEvent : std::uint32_t
 {
-    ENQUEUE = 1,  ///< the IP packet entered the RLC queue
-    DEQUEUE = 2,  ///< its first byte entered a transport block
-    DELIVER = 3,  ///< reassembled and handed to IP at the other side of the air
-    DROP = 4,     ///< lost on the air or refused by a full queue (see reason)
-    DISCARD = 5,  ///< removed from the queue on purpose (deadline, PDU-set rule)
+    ENQUEUE = 1, ///< the IP packet entered the RLC queue
+    DEQUEUE = 2, ///< its first byte entered a transport block
+    DELIVER = 3, ///< reassembled and handed to IP at the other side of the air
+    DROP = 4,    ///< lost on the air or refused by a full queue (see reason)
+    DISCARD = 5, ///< removed from the queue on purpose (deadline, PDU-set rule)
 };
 
 /// PacketRecord::reason.
 enum class PacketReason : std::uint32_t
 {
     NONE = 0,
-    QUEUE_FULL = 1,      ///< the RLC queue was full
-    HARQ_EXHAUSTED = 2,  ///< a transport block with a part of it failed for good
-    REASSEMBLY = 3,      ///< reassembly timer, another part is missing
-    DEADLINE = 4,        ///< its deadline passed in the queue
-    SIMULATION_END = 5,  ///< still under way when the simulation ended
+    QUEUE_FULL = 1,     ///< the RLC queue was full
+    HARQ_EXHAUSTED = 2, ///< a transport block with a part of it failed for good
+    REASSEMBLY = 3,     ///< reassembly timer, another part is missing
+    DEADLINE = 4,       ///< its deadline passed in the queue
+    SIMULATION_END = 5, ///< still under way when the simulation ended
 };
 
 enum class Direction : std::uint32_t
@@ -107,65 +108,66 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, payload_offset)   \
     F(std::uint32_t, payload_bytes)
 
-/// One packet of a message: its UDP payload size and its PDU-set importance (TS 23.501 5.37), 0 least.
+/// One packet of a message: its UDP payload size and its PDU-set importance (TS 23.501 5.37), 0
+/// least.
 #define COSIM_PACKET_DESCRIPTOR_FIELDS(F, A) \
     F(std::uint32_t, bytes)                  \
     F(float, importance)
 
-#define COSIM_SLOT_FIELDS(F, A)      \
-    F(double, t_s)                   \
-    F(std::uint32_t, cell)           \
-    F(std::uint32_t, direction)      \
-    F(std::uint32_t, ue)             \
-    F(std::uint32_t, tbs_bits)       \
-    F(std::uint16_t, prb_first)      \
-    F(std::uint16_t, prb_count)      \
-    F(std::uint8_t, layers)          \
-    F(std::uint8_t, mcs)             \
-    F(std::uint8_t, harq_process)    \
+#define COSIM_SLOT_FIELDS(F, A)         \
+    F(double, t_s)                      \
+    F(std::uint32_t, cell)              \
+    F(std::uint32_t, direction)         \
+    F(std::uint32_t, ue)                \
+    F(std::uint32_t, tbs_bits)          \
+    F(std::uint16_t, prb_first)         \
+    F(std::uint16_t, prb_count)         \
+    F(std::uint8_t, layers)             \
+    F(std::uint8_t, mcs)                \
+    F(std::uint8_t, harq_process)       \
     F(std::uint8_t, redundancy_version) \
-    F(float, sinr_eff_db)            \
-    F(float, bler_predicted)         \
-    F(std::uint32_t, ack)            \
+    F(float, sinr_eff_db)               \
+    F(float, bler_predicted)            \
+    F(std::uint32_t, ack)               \
     F(std::uint32_t, reserved)
 
 /// `bytes` is the IP packet; `air_bytes` (DELIVER, DROP) all RLC + MAC bytes, headers and
 /// retransmissions included, that were spent on it; padding belongs to nobody.
-#define COSIM_PACKET_FIELDS(F, A)  \
-    F(double, t_s)                 \
-    F(std::uint64_t, packet_id)    \
-    F(std::uint64_t, message_id)   \
-    F(std::uint32_t, flow)         \
-    F(std::uint32_t, ue)           \
-    F(std::uint32_t, cell)         \
-    F(std::uint32_t, direction)    \
-    F(std::uint32_t, event)        \
-    F(std::uint32_t, reason)       \
-    F(std::uint32_t, bytes)        \
+#define COSIM_PACKET_FIELDS(F, A) \
+    F(double, t_s)                \
+    F(std::uint64_t, packet_id)   \
+    F(std::uint64_t, message_id)  \
+    F(std::uint32_t, flow)        \
+    F(std::uint32_t, ue)          \
+    F(std::uint32_t, cell)        \
+    F(std::uint32_t, direction)   \
+    F(std::uint32_t, event)       \
+    F(std::uint32_t, reason)      \
+    F(std::uint32_t, bytes)       \
     F(std::uint32_t, air_bytes)
 
-#define COSIM_KPI_FIELDS(F, A)      \
-    F(double, t_s)                  \
-    F(std::uint32_t, cell)          \
-    F(std::uint32_t, ue)            \
-    F(std::uint32_t, direction)     \
-    F(std::uint32_t, prb_used)      \
-    F(double, throughput_bps)       \
-    F(double, bler)                 \
-    F(double, mcs_mean)             \
-    F(double, sinr_db)              \
-    F(std::uint64_t, queue_bytes)   \
-    F(double, delay_ms_mean)        \
+#define COSIM_KPI_FIELDS(F, A)    \
+    F(double, t_s)                \
+    F(std::uint32_t, cell)        \
+    F(std::uint32_t, ue)          \
+    F(std::uint32_t, direction)   \
+    F(std::uint32_t, prb_used)    \
+    F(double, throughput_bps)     \
+    F(double, bler)               \
+    F(double, mcs_mean)           \
+    F(double, sinr_db)            \
+    F(std::uint64_t, queue_bytes) \
+    F(double, delay_ms_mean)      \
     F(double, delay_ms_p95)
 
 /// A UDP payload that reached its application; the bytes are the stream record's payload.
-#define COSIM_DELIVERY_FIELDS(F, A) \
-    F(double, t_s)                  \
-    F(std::uint64_t, packet_id)     \
-    F(std::uint32_t, node)          \
-    F(std::uint32_t, source_node)   \
-    F(std::uint32_t, flow)          \
-    F(std::uint32_t, reserved)      \
+#define COSIM_DELIVERY_FIELDS(F, A)  \
+    F(double, t_s)                   \
+    F(std::uint64_t, packet_id)      \
+    F(std::uint32_t, node)           \
+    F(std::uint32_t, source_node)    \
+    F(std::uint32_t, flow)           \
+    F(std::uint32_t, reserved)       \
     F(std::uint32_t, payload_offset) \
     F(std::uint32_t, payload_bytes)
 
@@ -174,22 +176,22 @@ enum class Direction : std::uint32_t
 /// phy = retransmitted + padding + mac_header + rlc_header + pdcp_header + sdu_sent, and
 /// sdu_sent = sdu_delivered + sdu_lost + sdu_in_flight;  sdu bytes are IP packets, and
 /// sdu_delivered = app_delivered + ip_udp_header (for UDP flows).
-#define COSIM_COUNTER_FIELDS(F, A)   \
-    F(std::uint32_t, cell)           \
-    F(std::uint32_t, ue)             \
-    F(std::uint32_t, direction)      \
-    F(std::uint32_t, reserved)       \
-    F(std::uint64_t, phy)            \
-    F(std::uint64_t, retransmitted)  \
-    F(std::uint64_t, padding)        \
-    F(std::uint64_t, mac_header)     \
-    F(std::uint64_t, rlc_header)     \
-    F(std::uint64_t, pdcp_header)    \
-    F(std::uint64_t, sdu_sent)       \
-    F(std::uint64_t, sdu_delivered)  \
-    F(std::uint64_t, sdu_lost)       \
-    F(std::uint64_t, sdu_in_flight)  \
-    F(std::uint64_t, ip_udp_header)  \
+#define COSIM_COUNTER_FIELDS(F, A)  \
+    F(std::uint32_t, cell)          \
+    F(std::uint32_t, ue)            \
+    F(std::uint32_t, direction)     \
+    F(std::uint32_t, reserved)      \
+    F(std::uint64_t, phy)           \
+    F(std::uint64_t, retransmitted) \
+    F(std::uint64_t, padding)       \
+    F(std::uint64_t, mac_header)    \
+    F(std::uint64_t, rlc_header)    \
+    F(std::uint64_t, pdcp_header)   \
+    F(std::uint64_t, sdu_sent)      \
+    F(std::uint64_t, sdu_delivered) \
+    F(std::uint64_t, sdu_lost)      \
+    F(std::uint64_t, sdu_in_flight) \
+    F(std::uint64_t, ip_udp_header) \
     F(std::uint64_t, app_delivered)
 
 /// Header of one channel block; the array that follows is float32, C order,
