@@ -132,10 +132,10 @@ def run_campaign(
         queue = iter(todo)
         while True:
             while len(running) < workers and time.monotonic() < end:
-                place = next(queue, None)
-                if place is None:
+                following = next(queue, None)
+                if following is None:
                     break
-                running.add(pool.submit(_measure, campaign, *place))
+                running.add(pool.submit(_measure, campaign, *following))
             if not running:
                 return table
             done, running = wait(running, return_when=FIRST_COMPLETED)
