@@ -76,8 +76,14 @@ class SpinBudget
         {
             return std::chrono::nanoseconds{0};
         }
-        // Even after many failures try a spin now and then: the other side may have become fast.
-        return std::chrono::nanoseconds{m_ns >= kLeastNs || ++m_waits % 64 != 0 ? m_ns : kProbeNs};
+        // Even after many failures try a long spin now and then: the other side may have become
+        // fast. Long, because a side that sleeps is slow only as long as this one lets it sleep: a
+        // short look would never see past the wake-up that it caused itself.
+        if (m_ns < kLeastNs)
+        {
+            return std::chrono::nanoseconds{++m_waits % 32 == 0 ? kMostNs : 0};
+        }
+        return std::chrono::nanoseconds{m_ns};
     }
 
     void Paid(std::chrono::nanoseconds after)
@@ -92,7 +98,6 @@ class SpinBudget
 
   private:
     static constexpr std::int64_t kLeastNs = 1'000;
-    static constexpr std::int64_t kProbeNs = 5'000;
     static constexpr std::int64_t kMostNs = 20'000;
     std::int64_t m_ns = kMostNs;
     std::uint64_t m_waits = 0;
