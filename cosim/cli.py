@@ -7,6 +7,7 @@ Nothing heavy is imported before a command needs it.
 
 import json
 import os
+import runpy
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cosim import __version__
+from cosim import __version__, campaign_commands
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 assets_app = typer.Typer(help="Pretrained weights and data sets.", no_args_is_help=True)
 app.add_typer(assets_app, name="assets")
+campaign_commands.register(app)
 
 ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A TOML file, or the name of a shipped scenario.")
@@ -44,6 +46,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Override a value, e.g. traffic.0.rate_hz=3; repeatable."
+    ),
+]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        help="Python file that registers agents, tasks or codecs; runs first; repeatable.",
     ),
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Override run.seed.")]
@@ -90,6 +100,7 @@ def run(
         Path | None,
         typer.Option("--out", help="The run's folder; empty or new. Default: runs/NAME-SEED-HASH."),
     ] = None,
+    plugins: PluginOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,6 +109,7 @@ def run(
     from cosim.scenario import load_scenario
     from cosim.traces import Manifest, create_run_folder
 
+    _load_plugins(plugins)
     loaded = load_scenario(scenario, overrides or (), seed)
     folder = create_run_folder(loaded, out)
     # A polite kill ends a run as Ctrl-C does: with its traces and manifest in order.
@@ -128,6 +140,19 @@ def run(
         raise CommandError(f"{reason}; what was simulated is in {folder}", EXIT_INTERRUPTED)
     if status != "finished":
         raise CommandError(f"the run failed: {reason or status}\nits folder: {folder}")
+
+
+def _load_plugins(paths: Sequence[Path] | None) -> None:
+    """Run the Python files that the user named."""
+    for path in paths or ():
+        if not path.is_file():
+            raise CommandError(f"--plugin {path}: there is no such file", EXIT_BAD_INPUT)
+        try:
+            runpy.run_path(str(path))
+        except Exception as error:
+            raise CommandError(
+                f"--plugin {path}: {type(error).__name__}: {error}", EXIT_BAD_INPUT
+            ) from error
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -208,11 +233,13 @@ def show(
     scenario: ScenarioArgument,
     seed: SeedOption = None,
     overrides: SetOption = None,
+    plugins: PluginOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a scenario with every default, its units and sources."""
     from cosim.scenario import load_scenario
 
+    _load_plugins(plugins)
     loaded = load_scenario(scenario, overrides or (), seed)
     if as_json:
         _print_json({"hash": loaded.content_hash(), "scenario": loaded.resolved()})

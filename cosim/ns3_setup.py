@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.plan import Plan
-from cosim.scenario import SemanticTraffic
+from cosim.scenario import AgentTraffic, SemanticTraffic
 from sionna_phy.abstraction import BlerTable
 
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
@@ -89,13 +89,16 @@ def setup_text(plan: Plan) -> str:
     for flow in plan.flows:
         traffic = flow.traffic
         common = (
-            f"flow {flow.number} ue={flow.ue} direction={traffic.direction} port={flow.port} "
+            f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
             f"fiveqi={traffic.fiveqi} priority={traffic.priority}"
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
             )
+        elif isinstance(traffic, AgentTraffic):
+            # Messages of agents carry their own deadlines; what has none is never discarded.
+            lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         else:
             lines.append(
                 f"{common} kind=cbr rate_bps={traffic.rate_bps!r} "

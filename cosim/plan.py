@@ -2,10 +2,11 @@
 """From a scenario to what will be simulated: positions, flows, arrivals. Pure and cheap."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from cosim.scenario import CbrTraffic, Scenario, SemanticTraffic
+from cosim.scenario import AgentTraffic, CbrTraffic, Scenario, SemanticTraffic
 from cosim.seeding import derive_seed, generator
 
 FIRST_PORT = 5000
@@ -14,11 +15,20 @@ FIRST_FLOW = 1  # 0 means "no flow" and, in a message number, "no message"
 
 @dataclass(frozen=True)
 class Flow:
-    """A UDP flow of one UE with its QoS; `number` names it in every trace."""
+    """A UDP flow of one UE with its QoS.
+
+    Attributes:
+        number: its name in every trace.
+        ue: the UE at its one end; the edge server is at the other.
+        entry: which `[[traffic]]` entry it comes from.
+        direction: "ul" from the UE, "dl" to it.
+    """
 
     number: int
     ue: int
-    traffic: SemanticTraffic | CbrTraffic
+    entry: int
+    direction: Literal["dl", "ul"]
+    traffic: SemanticTraffic | CbrTraffic | AgentTraffic
 
     @property
     def port(self) -> int:
@@ -113,10 +123,15 @@ def make_plan(scenario: Scenario) -> Plan:
     indoor = rng.uniform(size=len(positions)) < ues.indoor_fraction
     distance = np.linalg.norm(positions[:, None, :2] - cells[None, :, :2], axis=2)
     flows: list[Flow] = []
-    for traffic in scenario.traffic:
+    for entry, traffic in enumerate(scenario.traffic):
         chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
+        directions: tuple[Literal["dl", "ul"], ...] = (
+            ("ul", "dl") if traffic.direction == "both" else (traffic.direction,)
+        )
         for ue in chosen:
-            flows.append(Flow(number=FIRST_FLOW + len(flows), ue=int(ue), traffic=traffic))
+            for direction in directions:
+                number = FIRST_FLOW + len(flows)
+                flows.append(Flow(number, int(ue), entry, direction, traffic))
     return Plan(
         scenario=scenario,
         cell_positions_m=cells,

@@ -131,7 +131,8 @@ class Session:
                     self._recorder.drain(bridge)
                     self._answer_events(events, batch)
         except PeerDied as error:
-            raise SimulationError(self._ns3_words() or str(error)) from error
+            words = self._last_words()
+            raise SimulationError(f"ns-3: {error}" + (f"\n{words}" if words else "")) from error
         self._recorder.drain(bridge)
         self._deliver()
         self._recorder.finish(self._plan.duration_s)
@@ -199,10 +200,10 @@ class Session:
         if self._producer is not None and self._producer.poll() not in (None, 0):
             code = self._producer.returncode
             raise SimulationError(
-                f"the channel producer ended with status {code}: {self._ns3_words()}"
+                f"the channel producer ended with status {code}: {self._last_words()}"
             )
 
-    def _ns3_words(self) -> str:
+    def _last_words(self) -> str:
         """Return the end of what the children wrote to standard error."""
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(self._stderr.tell() - 2000, 0))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.agents.api import Agent
+from cosim.agents.registry import AgentContext, make_agents
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator
 from cosim.ledger import Ledger
 from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink
-from cosim.scenario import Scenario, SemanticTraffic
+from cosim.scenario import AgentTraffic, Scenario, SemanticTraffic
 from models.codecs import Codec, get_codec
 from models.compression import DeviceProfile, get_profile
 from models.tasks import get_task
@@ -87,12 +88,32 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
         node=plan.edge_node, flows=[flow.number for flow, _ in semantic], ledger=ledger
     )
     return Workload(
-        agents=[*sources, sink],
+        agents=[*sources, sink, *_user_agents(plan)],
         ledger=ledger,
         evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
         priors={name: task.prior_label for name, task in tasks.items()},
         late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
     )
+
+
+def _user_agents(plan: Plan) -> list[Agent]:
+    """Return the agents of the entries of kind "agent"."""
+    agents: list[Agent] = []
+    for entry, traffic in enumerate(plan.scenario.traffic):
+        if isinstance(traffic, AgentTraffic):
+            flows = [flow for flow in plan.flows if flow.entry == entry]
+            context = AgentContext(
+                edge_node=plan.edge_node,
+                uplink={flow.ue: flow.number for flow in flows if flow.direction == "ul"},
+                downlink={flow.ue: flow.number for flow in flows if flow.direction == "dl"},
+                duration_s=plan.duration_s,
+                seed=plan.seed("agents", entry),
+                options=traffic.options,
+            )
+            agents += make_agents(traffic.agent, context)
+    for agent in agents:
+        agent.prepare()
+    return agents
 
 
 def _profile(scenario: Scenario, name: str) -> DeviceProfile:

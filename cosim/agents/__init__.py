@@ -8,10 +8,12 @@ driven by a test or a notebook.
 
 from cosim.agents.api import Action, Agent, Event, EventKind, ReceivedPacket, Send, Stop, Timer
 from cosim.agents.packetiser import Packet, WireError, pack, parse
+from cosim.agents.registry import AgentContext, register_agents
 
 __all__ = [
     "Action",
     "Agent",
+    "AgentContext",
     "Event",
     "EventKind",
     "Packet",
@@ -22,4 +24,5 @@ __all__ = [
     "WireError",
     "pack",
     "parse",
+    "register_agents",
 ]

@@ -17,9 +17,10 @@ from cosim.scenario.radio import (
     UesSection,
 )
 from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
-from cosim.scenario.traffic import CbrTraffic, SemanticTraffic
+from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
 __all__ = [
+    "AgentTraffic",
     "BackhaulSection",
     "CarrierSection",
     "CbrTraffic",

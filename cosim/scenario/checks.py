@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from cosim.scenario import names
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.model import Scenario
-from cosim.scenario.traffic import CbrTraffic, SemanticTraffic
+from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
 TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
 """dl-UL-TransmissionPeriodicity, TS 38.331 (TDD-UL-DL-ConfigCommon)."""
@@ -102,7 +102,7 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(path, given, "letters D, S and U, one a slot", hint)
         return
     if "U" not in pattern:
-        users = [i for i, t in enumerate(scenario.traffic) if t.direction == "ul"]
+        users = [i for i, t in enumerate(scenario.traffic) if t.direction != "dl"]
         why = f"traffic.{users[0]} is uplink" if users else "HARQ feedback needs it"
         yield Problem(path, given, f"at least one U slot ({why})")
     if "D" not in pattern:
@@ -201,7 +201,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     flows = 0
     for index, traffic in enumerate(scenario.traffic):
         at = f"traffic.{index}"
-        flows += count if traffic.ues == "all" else len(traffic.ues)
+        both = 2 if traffic.direction == "both" else 1
+        flows += both * (count if traffic.ues == "all" else len(traffic.ues))
         if traffic.ues != "all":
             absent = [ue for ue in traffic.ues if ue >= count]
             if absent:
@@ -212,6 +213,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                 )
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
+        elif isinstance(traffic, AgentTraffic):
+            yield from _agent(traffic, at)
         else:
             yield from _cbr(scenario, traffic, at)
     if flows > MAX_FLOWS:
@@ -247,6 +250,18 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
             f"{at}.max_packet_bytes",
             show(traffic.max_packet_bytes),
             f"at least {least}: a packet holds whole units of codec {show(traffic.codec)}",
+        )
+
+
+def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
+    known = names.agent_names()
+    if traffic.agent not in known:
+        yield Problem(
+            f"{at}.agent",
+            show(traffic.agent),
+            f"known: {_listed(known)}" if known else "no agents are registered",
+            _near(traffic.agent, known)
+            or "name the file that registers it: cosim run ... --plugin FILE.py",
         )
 
 

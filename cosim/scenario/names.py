@@ -48,6 +48,13 @@ def smallest_packet_bytes(codec: str) -> int:
     return 0 if unit_bytes is None else unit_bytes + _PACKET_OVERHEAD_BYTES
 
 
+def agent_names() -> tuple[str, ...]:
+    """Return the names of all registered agents."""
+    from cosim.agents.registry import agent_names
+
+    return agent_names()
+
+
 def profile_names() -> tuple[str, ...]:
     """Return the names of all device profiles."""
     from models.compression import PROFILES

@@ -11,9 +11,13 @@ from cosim.scenario.base import Section
 from cosim.scenario.errors import CrossFieldError, Problem, show
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.run import ProfileOverride
-from cosim.scenario.traffic import CbrTraffic, SemanticTraffic
+from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
-_TRAFFIC: dict[str, type[Section]] = {"semantic": SemanticTraffic, "cbr": CbrTraffic}
+_TRAFFIC: dict[str, type[Section]] = {
+    "semantic": SemanticTraffic,
+    "cbr": CbrTraffic,
+    "agent": AgentTraffic,
+}
 _LISTS = ("traffic", "cells")
 
 

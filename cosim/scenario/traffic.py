@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The [[traffic]] tables: semantic messages and constant-bit-rate background load."""
+"""The [[traffic]] tables: semantic messages, background load, and agents of one's own."""
 
 from typing import Annotated, Any, Literal
 
@@ -157,4 +157,37 @@ class CbrTraffic(Section):
     )
 
 
-Traffic = Annotated[SemanticTraffic | CbrTraffic, Field(discriminator="kind")]
+class AgentTraffic(Section):
+    """Flows between UEs and the edge server that agents of your own speak on."""
+
+    kind: Literal["agent"] = quantity(..., "agent: what registered agents send to each other")
+    agent: str = quantity(
+        ..., "name given to cosim.agents.register_agents", min_length=1, max_length=64
+    )
+    options: dict[str, str | int | float | bool] = quantity(
+        text="handed to the agents' factory as they are", default_factory=dict
+    )
+    direction: Literal["dl", "ul", "both"] = quantity(
+        "both", "a flow to each UE, from each UE, or one each way"
+    )
+    notify: bool = quantity(
+        True, "ns-3 waits at every delivered packet until the receiving agent has answered"
+    )
+    ues: UeSelection = quantity("all", 'which UEs: "all" or a list of numbers from 0')
+    fiveqi: int = quantity(
+        80,
+        "5QI of the flows; 80 is the low-latency eMBB class",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=254,
+    )
+    priority: int = quantity(
+        text="priority level, 1 comes first; by default the standard's for the 5QI",
+        source="TS 23.501 table 5.7.4-1",
+        ge=1,
+        le=127,
+        default_factory=_priority,
+    )
+
+
+Traffic = Annotated[SemanticTraffic | CbrTraffic | AgentTraffic, Field(discriminator="kind")]

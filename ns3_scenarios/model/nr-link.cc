@@ -203,6 +203,10 @@ void NrLink::FillBlock(NrHarqProcess& process)
     {
         used += bearer.rlc->Fill(bytes - used, process.segments);
     }
+    if (process.segments.empty())
+    {
+        return; // nothing fits: the block is not sent
+    }
     m_counter.padding += bytes - used;
     for (const auto& segment : process.segments)
     {

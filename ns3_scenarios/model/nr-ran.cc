@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace ns3
 {
@@ -23,6 +24,9 @@ namespace
 
 constexpr double BOLTZMANN_J_PER_K = 1.380649e-23;
 constexpr double TEMPERATURE_K = 290.0;
+
+/// 2 bytes of MAC subheader, 2 of RLC, 3 of PDCP, and something to carry.
+constexpr uint32_t LEAST_BLOCK_BITS = 8 * 10;
 
 double FromDb(double db)
 {
@@ -319,6 +323,37 @@ double NrRan::GetUplinkPower(const Ue& ue, uint32_t prbs) const
     return std::min(GetUplinkTarget(ue), FromDbm(m_ueTxPowerDbm) / prbs);
 }
 
+uint32_t NrRan::GetLeastPrbs(uint8_t mcs, uint32_t symbols) const
+{
+    uint32_t prbs = 1;
+    while (prbs < m_carrier->GetPrbs() &&
+           m_carrier->GetTransportBlockBits(prbs, symbols, 1, mcs) < LEAST_BLOCK_BITS)
+    {
+        ++prbs;
+    }
+    return prbs;
+}
+
+void NrRan::WidenNarrowShares(uint32_t prbs, uint32_t symbols)
+{
+    uint32_t spare = prbs - std::accumulate(m_shares.begin(), m_shares.end(), 0U);
+    for (std::size_t i = 0; i < m_shares.size(); ++i)
+    {
+        uint32_t& share = m_shares[i];
+        const uint8_t mcs = m_candidates[i].lowestMcs;
+        if (share == 0 ||
+            m_carrier->GetTransportBlockBits(share, symbols, 1, mcs) >= LEAST_BLOCK_BITS)
+        {
+            continue;
+        }
+        const uint32_t least = GetLeastPrbs(mcs, symbols);
+        // Too narrow for headers and a byte: take what is left over, or leave it to the others.
+        spare += share;
+        share = spare >= least ? least : 0;
+        spare -= share;
+    }
+}
+
 void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
 {
     uint32_t nextPrb = 0;
@@ -364,17 +399,22 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         {
             // More PRBs than the power reaches would only thin it out.
             const double reach = FromDbm(m_ueTxPowerDbm) / GetUplinkTarget(ue);
-            candidate.maxPrbs = static_cast<uint32_t>(std::clamp(reach, 1.0, double(prbs)));
+            const uint32_t least = GetLeastPrbs(m_phy->GetLowestMcs(), symbols);
+            candidate.maxPrbs =
+                std::max(least, static_cast<uint32_t>(std::clamp(reach, 1.0, double(prbs))));
         }
         const uint8_t mcs = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
         constexpr uint32_t SAMPLE_PRBS = 10; // TBS is quantised: one PRB alone would mislead
         candidate.bytesPerPrb =
             m_carrier->GetTransportBlockBits(SAMPLE_PRBS, symbols, 1, mcs) / (8.0 * SAMPLE_PRBS);
+        // The uplink's power is spread over the share, so its MCS may yet fall.
+        candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : mcs;
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
     }
     m_shares.assign(m_candidates.size(), 0);
     m_cells[cell].schedulers[uplink]->Share(m_candidates, prbs - nextPrb, m_shares);
+    WidenNarrowShares(prbs - nextPrb, symbols);
     std::size_t at = 0;
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {

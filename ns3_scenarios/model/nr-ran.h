@@ -143,6 +143,21 @@ class NrRan : public Object
     void Measure();
 
     /**
+     * \param mcs MCS index
+     * \param symbols data symbols
+     * \return the fewest PRBs whose block can carry anything at all
+     */
+    uint32_t GetLeastPrbs(uint8_t mcs, uint32_t symbols) const;
+
+    /**
+     * Sees to it that no share is too narrow to carry anything.
+     *
+     * \param prbs PRBs that the shares may use together
+     * \param symbols data symbols
+     */
+    void WidenNarrowShares(uint32_t prbs, uint32_t symbols);
+
+    /**
      * Schedules one cell and direction.
      *
      * \param cell the cell

@@ -16,6 +16,7 @@ struct NrCandidate
 {
     uint32_t ue{0};             //!< UE number
     double bytesPerPrb{0.0};    //!< what one PRB of this slot would carry at the UE's MCS
+    uint8_t lowestMcs{0};       //!< the MCS that its block may fall to
     uint64_t demandBytes{0};    //!< that would empty its queues
     uint32_t maxPrbs{0};        //!< PRBs at most (power limit in the uplink)
     double averageRate{0.0};    //!< exponentially averaged bytes a slot

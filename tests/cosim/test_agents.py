@@ -2,6 +2,9 @@
 """Source, sink, ledger and evaluation with a codec whose every answer is known by hand."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator
 from cosim.ledger import Ledger
+from cosim.scenario import ScenarioError, load_scenario
+from cosim.traces import read_trace, trace_hashes
 from models.codecs import Codec, Decoded, EncodedMessage, Sample
 from models.compression import DeviceProfile
 
@@ -180,3 +185,29 @@ def test_radio_facts_add_up_per_message():
     )
     (message,) = ledger.close_until(math.inf)
     assert message.first_tx_s == 0.011 and message.bytes_air == 85
+
+
+def test_agents_of_ones_own_speak_both_ways_and_one_seed_gives_the_same_bytes(tmp_path):
+    examples = Path(__file__).parents[2] / "ns3_scenarios" / "examples"
+    hashes = []
+    for name in ("a", "b"):
+        words = [sys.executable, "-m", "cosim.cli", "run", str(examples / "echo.toml"), "--quiet"]
+        words += ["--plugin", str(examples / "echo_agent.py"), "--out", str(tmp_path / name)]
+        words += ["--set", "channel.model=constant", "--set", "channel.gain_db=-90"]
+        result = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert result.returncode == 0, result.stderr
+        hashes.append(trace_hashes(tmp_path / name))
+    assert hashes[0] == hashes[1]
+    packets = read_trace(tmp_path / "a", "packets")
+    delivered = packets[packets["event"] == "deliver"]
+    # 2 UEs ping every 50 ms for 2 s and 0 s of drain: 39 or 40 pings each; each one is echoed.
+    pings, echoes = ((delivered["direction"] == way).sum() for way in ("ul", "dl"))
+    assert 2 * 38 <= pings <= 2 * 40
+    assert pings - 2 <= echoes <= pings
+    assert (delivered["bytes"] == 64 + 28).all()  # 64 of payload, 28 of IPv4 and UDP
+
+
+def test_an_agent_that_nobody_registered_is_refused_with_the_remedy():
+    example = Path(__file__).parents[2] / "ns3_scenarios" / "examples" / "echo.toml"
+    with pytest.raises(ScenarioError, match=r"traffic\.0\.agent.*--plugin"):
+        load_scenario(example)

@@ -23,7 +23,9 @@ def wait_for_trace(process, table="slots", timeout_s=90.0):
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise AssertionError(f"the run ended early: {process.communicate()}")
-        if list((process.run_dir / f"{table}.parquet").glob("part-*.parquet")):
+        if (process.run_dir / f"{table}.parquet").is_dir() and len(
+            read_trace(process.run_dir, table, ["t_s"])
+        ):
             return
         time.sleep(0.05)
     raise AssertionError("no trace was written")

@@ -120,7 +120,8 @@ enum class WaitResult
 class Waiter
 {
   public:
-    explicit Waiter(SideBlock& own)
+    /// \param own the side that waits; its memory outlives the waiter.
+    explicit Waiter(SideBlock* own = nullptr)
         : m_own(own)
     {
     }
@@ -157,22 +158,22 @@ class Waiter
     /// Sleeps until somebody rings, at most `slice`. \return true when there is news.
     template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
-        const auto seen = m_own.doorbell.load(std::memory_order_acquire);
-        m_own.sleeping.store(1, std::memory_order_relaxed);
+        const auto seen = m_own->doorbell.load(std::memory_order_acquire);
+        m_own->sleeping.store(1, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
         bool found = news();
         if (!found)
         {
             const timespec time{static_cast<time_t>(slice.count() / 1'000'000'000),
                                 static_cast<long>(slice.count() % 1'000'000'000)};
-            ::syscall(SYS_futex, &m_own.doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
+            ::syscall(SYS_futex, &m_own->doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
         }
-        m_own.sleeping.store(0, std::memory_order_relaxed);
+        m_own->sleeping.store(0, std::memory_order_relaxed);
         return found || news();
     }
 
   private:
-    SideBlock& m_own;
+    SideBlock* m_own;
     SpinBudget m_budget;
 };
 
