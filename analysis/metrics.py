@@ -81,3 +81,26 @@ def quantiles(
     x = np.asarray(values, dtype=np.float64)
     x = x[~np.isnan(x)]
     return [float(np.quantile(x, share)) if x.size else None for share in shares]
+
+
+def floor_corrected(score: float, floor: float) -> float | None:
+    """Return (score − floor) / (1 − floor), so that a decoder fed with noise scores 0 (DESIGN §5).
+
+    None when the floor is 1: then there is nothing to gain.
+    """
+    return (score - floor) / (1.0 - floor) if floor < 1.0 else None
+
+
+def semantic_spectral_efficiency(
+    information_suts: float, similarity: float, symbols: float
+) -> float | None:
+    """Return Φ = I·ξ/(k·L) in suts/s/Hz: what a message means, over the symbols that it takes.
+
+    Args:
+        information_suts: semantic information I of a message, in semantic units (suts).
+        similarity: ξ, 0 to 1, floor-corrected.
+        symbols: k·L, complex symbols of a message of L words at k symbols a word.
+
+    One symbol a second needs one hertz (Yan et al., arXiv 2201.06023, equation 3).
+    """
+    return information_suts * similarity / symbols if symbols > 0 else None
