@@ -5,6 +5,7 @@ The bytes are reproducible: a fixed style, no dates, and identifiers from a fixe
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.kpi import simulated_s
-from cosim.traces import Manifest, read_trace
+from cosim.traces import Manifest, TraceError, read_trace
 from cosim.traces.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, which readers with colour vision deficiencies can tell apart.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -35,14 +37,25 @@ STYLE: Any = {
     "legend.frameon": False,
     "svg.hashsalt": "semcosim",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
     "figure.dpi": 120,
     "savefig.dpi": 120,
 }
 BINS = 20
+FORMATS: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
+"""Format → the metadata that is left out, so that equal data give equal bytes."""
 
 
-def plot_run(run_dir: Path | str) -> list[Path]:
+def plot_run(run_dir: Path | str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
     """Draw `figure.png` and `figure.svg` into a run's folder and return their paths.
+
+    Args:
+        run_dir: the run's folder.
+        formats: of `FORMATS`.
 
     Raises:
         TraceError: not a run's folder, a trace cannot be read, or the files cannot be written.
@@ -70,12 +83,25 @@ def plot_run(run_dir: Path | str) -> list[Path]:
         figure.suptitle(
             f"{manifest.data.get('name')}, seed {manifest.data.get('seed')}", x=0.01, ha="left"
         )
-        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, metadata=metadata)
-            path = folder / f"figure.{suffix}"
-            write_atomically(path, buffer.getvalue())
-            paths.append(path)
+        paths += save(figure, folder / "figure", formats)
+    return paths
+
+
+def save(figure: "Figure", stem: Path, formats: Sequence[str]) -> list[Path]:
+    """Write a figure in several formats, without dates, and return the files.
+
+    Raises:
+        TraceError: an unknown format, or a file cannot be written.
+    """
+    paths = []
+    for suffix in formats:
+        if suffix not in FORMATS:
+            raise TraceError(f"a figure cannot be {suffix!r}; formats are {', '.join(FORMATS)}")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, metadata=FORMATS[suffix])
+        path = stem.with_name(f"{stem.name}.{suffix}")
+        write_atomically(path, buffer.getvalue())
+        paths.append(path)
     return paths
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands of studies: `cosim campaign`. Each returns its exit code."""
+"""The commands of studies: `cosim campaign` and `cosim report`. Each returns its exit code."""
 
 import json
 import sys
@@ -16,6 +16,7 @@ FAILURES_SHOWN = 20
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(campaign)
+    app.command()(report)
 
 
 def campaign(
@@ -137,4 +138,27 @@ def campaign(
             file=sys.stderr,
         )
         return EXIT_FAILED
+    return 0
+
+
+def report(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="RUN|CAMPAIGN...", help="Folders; runs are compared.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file. Default: report.html in the folder, or here."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the web browser.")] = False,
+) -> int:
+    """Write one self-contained HTML file about runs and campaigns."""
+    from analysis.report import write_report
+
+    path = write_report(sources, out)
+    print(path)
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(path.resolve().as_uri()):
+            print(f"cosim: no web browser was found; open {path} in one", file=sys.stderr)
     return 0

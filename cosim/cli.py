@@ -297,11 +297,26 @@ def summary(run_dir: RunArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def plot(run_dir: RunArgument) -> None:
-    """Draw a run's accuracy and throughput over time: figure.png and figure.svg."""
-    from analysis.figure import plot_run
+def plot(
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN|CAMPAIGN", help="The folder of a run or a campaign.")
+    ],
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="png, svg or pdf; repeatable.")
+    ] = None,
+    y: Annotated[str, typer.Option("--y", help="Of a campaign: the metric.")] = "accuracy",
+    x: Annotated[str | None, typer.Option("--x", help="Of a campaign: the field.")] = None,
+) -> None:
+    """Draw a run over time, or a campaign's metric over a field with intervals over seeds."""
+    if (run_dir / "campaign.json").is_file():
+        from analysis.campaign_figure import plot_campaign
 
-    for path in plot_run(run_dir):
+        paths = plot_campaign(run_dir, y, x, formats or ("pdf", "svg"))
+    else:
+        from analysis.figure import plot_run
+
+        paths = plot_run(run_dir, formats or ("png", "svg"))
+    for path in paths:
         print(path)
 
 

@@ -228,6 +228,11 @@ class Session:
                 "stall_s": blocks.stall_s,
             },
             "agents": {"packets_unknown": self._workload.ledger.unknown},
+            "layout": {
+                "cells_m": self._plan.cell_positions_m.tolist(),
+                "ues_m": self._plan.ue_positions_m.tolist(),
+                "serving_cell": self._plan.serving_cell.tolist(),
+            },
         }
 
     def _end_processes(self) -> None:
