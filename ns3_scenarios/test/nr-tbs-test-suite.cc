@@ -1,128 +1,132 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "nr-mcs-table.h"
+#include "nr-carrier.h"
 #include "nr-tbs.h"
-#include "nr-tdd-pattern.h"
 
+#include "ns3/string.h"
 #include "ns3/test.h"
-
-#include <stdexcept>
+#include "ns3/uinteger.h"
 
 using namespace ns3;
 
+namespace
+{
+
 /**
- * Transport block size of TS 38.214 clause 5.1.3.2 against values worked out by hand.
- *
- * All but one use 12 symbols and 12 resource elements of DM-RS, so 12 * 12 - 12 = 132 elements a
- * PRB. N is N_info, N' its quantised value.
+ * Transport block sizes, derived by hand with the steps of TS 38.214 clause 5.1.3.2. 13 symbols
+ * with one DM-RS symbol leave 144 resource elements a PRB.
  */
 class NrTbsTestCase : public TestCase
 {
   public:
     NrTbsTestCase()
-        : TestCase("TBS of TS 38.214 clause 5.1.3.2")
+        : TestCase("Transport block sizes over PRBs, MCS and layers")
     {
     }
 
   private:
-    /// \return the TBS of an MCS with 12 symbols and 12 elements of DM-RS
-    static uint32_t Tbs(uint32_t table, uint8_t mcs, uint32_t prbs, uint32_t layers)
+    void Check(uint32_t prbs, uint8_t order, double rate1024, uint32_t layers, uint32_t bits)
     {
-        const auto& rows = NrMcsTable::Get(table);
-        return NrTransportBlockSize(
-            prbs, 12, 12, 0, layers, rows.GetModulationOrder(mcs), rows.GetCodeRate(mcs));
+        NS_TEST_EXPECT_MSG_EQ(
+            NrTransportBlockSize(prbs, 13, 12, 0, layers, order, rate1024 / 1024.0),
+            bits,
+            "PRBs " << prbs << ", order " << uint32_t(order) << ", rate " << rate1024 << ", layers "
+                    << layers);
     }
 
     void DoRun() override
     {
-        // N = 132 * 2 * 120/1024 = 30.94; n = 3; N' = max(24, 8 * floor(3.87)) = 24.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(1, 0, 1, 1), 24, "one PRB, lowest MCS");
-        // N = 132 * 6 * 948/1024 = 733.22; n = max(3, 9 - 6) = 3; N' = 8 * 91 = 728; the table's
-        // next size is 736.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(1, 28, 1, 1), 736, "one PRB, highest MCS");
-        // N = 6732 * 2 * 120/1024 = 1577.81; n = 10 - 6 = 4; N' = 16 * 98 = 1568; next is 1608.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(1, 0, 51, 1), 1608, "51 PRBs, lowest MCS");
-        // N = 6732 * 4 * 340/1024 = 8940.94; n = 13 - 5 = 8; N' = 256 * round(8916.94 / 256) =
-        // 256 * 35 = 8960 > 8424; C = ceil(8984 / 8424) = 2; 16 * ceil(8984 / 16) - 24 = 8968.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(1, 10, 51, 1), 8968, "51 PRBs, two code blocks");
-        // N = 36036 * 2 * 193/1024 = 13583.88; n = 13 - 5 = 8; N' = 256 * round(52.97) = 13568;
-        // the rate is 0.19 <= 1/4, so C = ceil(13592 / 3816) = 4; 32 * ceil(13592 / 32) - 24.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(1, 2, 273, 1), 13576, "273 PRBs, low rate");
-        // N = 36036 * 4 * 8 * 948/1024 = 1067566.5; n = 20 - 5 = 15; N' = 32768 * round(32.58) =
-        // 1081344; C = ceil(1081368 / 8424) = 129; 1032 * ceil(1081368 / 1032) - 24.
-        NS_TEST_EXPECT_MSG_EQ(Tbs(2, 27, 273, 4), 1081512, "273 PRBs, four layers, 256QAM");
-        // 14 * 12 = 168 elements are capped at 156: N = 156 * 2 * 679/1024 = 206.88; n = 3;
-        // N' = 8 * 25 = 200; next is 208. Without the cap N would be 222.8 and the size 224.
-        NS_TEST_EXPECT_MSG_EQ(
-            NrTransportBlockSize(1, 14, 0, 0, 1, 2, 679.0 / 1024), 208, "156 elements at most");
-        // 12 elements in all, and DM-RS takes them.
-        NS_TEST_EXPECT_MSG_EQ(NrTransportBlockSize(10, 1, 12, 0, 1, 2, 0.5), 0, "no room for data");
+        // N_info = 144 x 2 x 120/1024 = 33.75; n = 3: 8 floor(33.75/8) = 32, in the table.
+        Check(1, 2, 120, 1, 32);
+        // 432 x 6 x 567/1024 = 1435.2; n = 10 - 6 = 4: 16 x 89 = 1424; 1416 < 1424, next is 1480.
+        Check(3, 6, 567, 1, 1480);
+        // 1440 x 4 x 616/1024 = 3465; n = 5: 32 x 108 = 3456; next is 3496.
+        Check(10, 4, 616, 1, 3496);
+        // 14400 x 2 x 120/1024 = 3375; n = 5: 32 x 105 = 3360; next is 3368.
+        Check(100, 2, 120, 1, 3368);
+        // 1728 x 4 x 658/1024 = 4441.5 > 3824; n = 12 - 5 = 7: 128 round(4417.5/128 = 34.5) = 128 x
+        // 35 = 4480; one code block: 8 ceil(4504/8) - 24 = 4480.
+        Check(12, 4, 658, 1, 4480);
+        // 3600 x 4 x 2 x 340/1024 = 9562.5; n = 8: 256 round(37.26) = 9472; C = ceil(9496/8424) =
+        // 2: 16 ceil(593.5) - 24 = 9480.
+        Check(25, 4, 340, 2, 9480);
+        // 39312 x 2 x 120/1024 = 9213.75; n = 8: 256 round(35.9) = 9216; rate below 1/4: C =
+        // ceil(9240/3816) = 3: 24 ceil(385) - 24 = 9216.
+        Check(273, 2, 120, 1, 9216);
+        // 7344 x 6 x 948/1024 = 40793.6; n = 10: 1024 round(39.8) = 40960; C = ceil(40984/8424) =
+        // 5: 40 ceil(1024.6) - 24 = 40976.
+        Check(51, 6, 948, 1, 40976);
+        // Four times that: 163174.5; n = 12: 4096 round(39.8) = 163840; C = ceil(163864/8424) =
+        // 20: 160 ceil(1024.15) - 24 = 163976.
+        Check(51, 6, 948, 4, 163976);
+        // Table 2, MCS 27: 7344 x 8 x 948/1024 = 54391.5; n = 10: 1024 round(53.09) = 54272; C =
+        // ceil(54296/8424) = 7: 56 ceil(969.57) - 24 = 54296.
+        Check(51, 8, 948, 1, 54296);
+        // 14 symbols without DM-RS are 168 elements, of which 156 count: 156 x 6 x 948/1024 =
+        // 866.5; n = 3: 8 x 108 = 864; next is 888.
+        NS_TEST_EXPECT_MSG_EQ(NrTransportBlockSize(1, 14, 0, 0, 1, 6, 948 / 1024.0), 888, "cap");
+        NS_TEST_EXPECT_MSG_EQ(NrTransportBlockSize(1, 1, 12, 0, 1, 6, 0.9), 0, "no room");
     }
 };
 
-/**
- * Base graph and code blocks of TS 38.212 clauses 6.2.2 and 5.2.2.
- */
+/// Code blocks of TS 38.212 clauses 5.2.2 and 6.2.2, by hand.
 class NrSegmentationTestCase : public TestCase
 {
   public:
     NrSegmentationTestCase()
-        : TestCase("Segmentation of TS 38.212")
+        : TestCase("Base graph and code blocks")
     {
     }
 
   private:
-    /// Compares a segmentation.
-    void Expect(uint32_t tbsBits, double rate, int graph, uint32_t blocks, uint32_t bits)
+    void Check(uint32_t tbs, double rate, uint32_t graph, uint32_t blocks, uint32_t bits)
     {
-        const auto s = NrSegment(tbsBits, rate);
-        NS_TEST_EXPECT_MSG_EQ(int{s.baseGraph}, graph, "base graph of " << tbsBits);
-        NS_TEST_EXPECT_MSG_EQ(s.codeBlocks, blocks, "code blocks of " << tbsBits);
-        NS_TEST_EXPECT_MSG_EQ(s.codeBlockBits, bits, "bits of a code block of " << tbsBits);
+        const auto s = NrSegment(tbs, rate);
+        NS_TEST_EXPECT_MSG_EQ(uint32_t(s.baseGraph), graph, "base graph of " << tbs);
+        NS_TEST_EXPECT_MSG_EQ(s.codeBlocks, blocks, "code blocks of " << tbs);
+        NS_TEST_EXPECT_MSG_EQ(s.codeBlockBits, bits, "bits of a code block of " << tbs);
     }
 
     void DoRun() override
     {
-        // At most 292 bits: graph 2 at any rate; 16 bits of CRC.
-        Expect(288, 0.9, 2, 1, 304);
-        // At most 3824 bits at a rate of at most 0.67: graph 2.
-        Expect(1608, 120.0 / 1024, 2, 1, 1624);
-        // The same range at a higher rate: graph 1.
-        Expect(736, 948.0 / 1024, 1, 1, 752);
-        // 8968 + 24 = 8992 > 8448: ceil(8992 / 8424) = 2 blocks of (8992 + 2 * 24) / 2 = 4520.
-        Expect(8968, 340.0 / 1024, 1, 2, 4520);
-        // Rate 0.19: graph 2; 13600 > 3840: ceil(13600 / 3816) = 4; (13600 + 96) / 4 = 3424.
-        Expect(13576, 193.0 / 1024, 2, 4, 3424);
+        // (41000 with its CRC of 24) / 8424 -> 5 blocks of (41000 + 5 x 24) / 5.
+        Check(40976, 948 / 1024.0, 1, 5, 8224);
+        // Rate below 1/4: base graph 2, blocks of 3840: 9240 / 3816 -> 3 of (9240 + 72) / 3.
+        Check(9216, 120 / 1024.0, 2, 3, 3104);
+        // Up to 3824 bits the CRC has 16.
+        Check(3368, 120 / 1024.0, 2, 1, 3384);
+        Check(292, 0.9, 2, 1, 308);
+        Check(320, 0.67, 2, 1, 336);
+        Check(320, 0.7, 1, 1, 336);
+        // 8424 + 24 = 8448 just fits into one block of base graph 1.
+        Check(8424, 0.9, 1, 1, 8448);
     }
 };
 
-/**
- * Symbols of slots under TDD patterns.
- */
-class NrTddPatternTestCase : public TestCase
+/// Symbols of TDD patterns and when feedback can be sent.
+class NrTddTestCase : public TestCase
 {
   public:
-    NrTddPatternTestCase()
-        : TestCase("TDD pattern")
+    NrTddTestCase()
+        : TestCase("TDD patterns")
     {
     }
 
   private:
     void DoRun() override
     {
-        const NrTddPattern pattern("DDDSU");
-        const uint32_t dl[] = {14, 14, 14, 10, 0};
-        const uint32_t ul[] = {0, 0, 0, 2, 14};
-        for (uint64_t slot = 0; slot < 10; ++slot)
+        auto carrier = CreateObject<NrCarrier>();
+        carrier->SetAttribute("TddPattern", StringValue("DDDSU"));
+        carrier->Initialize();
+        // One control symbol at the head of a downlink slot, one at the end of an uplink slot.
+        const uint32_t dl[] = {13, 13, 13, 9, 0};
+        const uint32_t ul[] = {0, 0, 0, 0, 13};
+        for (uint64_t slot = 0; slot < 15; ++slot)
         {
-            NS_TEST_EXPECT_MSG_EQ(pattern.GetDlSymbols(slot), dl[slot % 5], "slot " << slot);
-            NS_TEST_EXPECT_MSG_EQ(pattern.GetUlSymbols(slot), ul[slot % 5], "slot " << slot);
+            NS_TEST_EXPECT_MSG_EQ(carrier->GetDlDataSymbols(slot), dl[slot % 5], "slot " << slot);
+            NS_TEST_EXPECT_MSG_EQ(carrier->GetUlDataSymbols(slot), ul[slot % 5], "slot " << slot);
         }
-        NS_TEST_EXPECT_MSG_EQ(pattern.NextUlSlot(0), 3, "the special slot has uplink symbols");
-        NS_TEST_EXPECT_MSG_EQ(pattern.NextUlSlot(4), 4, "an uplink slot is its own next");
-        NS_TEST_EXPECT_MSG_EQ(pattern.NextUlSlot(5), 8, "in the next period");
-        const NrTddPattern fdd;
-        NS_TEST_EXPECT_MSG_EQ(fdd.GetDlSymbols(7), 14, "FDD");
-        NS_TEST_EXPECT_MSG_EQ(fdd.GetUlSymbols(7), 14, "FDD");
+        NS_TEST_EXPECT_MSG_EQ(carrier->GetFeedbackSlot(4), 4, "U itself");
+        NS_TEST_EXPECT_MSG_EQ(carrier->GetFeedbackSlot(5), 8, "the uplink symbols of S");
         bool refused = false;
         try
         {
@@ -132,23 +136,32 @@ class NrTddPatternTestCase : public TestCase
         {
             refused = true;
         }
-        NS_TEST_EXPECT_MSG_EQ(refused, true, "a letter that is none of D, S and U");
+        NS_TEST_EXPECT_MSG_EQ(refused, true, "an unknown letter is refused");
+        for (uint32_t mu = 0; mu <= 4; ++mu)
+        {
+            auto other = CreateObject<NrCarrier>();
+            other->SetAttribute("Numerology", UintegerValue(mu));
+            other->Initialize();
+            NS_TEST_EXPECT_MSG_EQ(
+                other->GetSlotDuration(), NanoSeconds(1000000 >> mu), "numerology " << mu);
+            NS_TEST_EXPECT_MSG_EQ(other->GetPrbBandwidth(), 180e3 * (1 << mu), "numerology " << mu);
+        }
     }
 };
 
-/**
- * The suite.
- */
+/// The suite.
 class NrTbsTestSuite : public TestSuite
 {
   public:
     NrTbsTestSuite()
         : TestSuite("nr-tbs", Type::UNIT)
     {
-        AddTestCase(new NrTbsTestCase);
-        AddTestCase(new NrSegmentationTestCase);
-        AddTestCase(new NrTddPatternTestCase);
+        AddTestCase(new NrTbsTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrSegmentationTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrTddTestCase, TestCase::Duration::QUICK);
     }
 };
 
-static NrTbsTestSuite g_nrTbsTestSuite; //!< registers itself
+NrTbsTestSuite g_nrTbsTestSuite; //!< registers itself
+
+} // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
  * \file
- * Runs the module's test suites with ns-3's own runner: `cosim-ns3-test --suite=nr-tbs --verbose`.
+ * Runs the test suites of this module: `cosim-ns3-test --suite=nr-tbs`, `--list` for their names.
  */
 #include "ns3/test.h"
 

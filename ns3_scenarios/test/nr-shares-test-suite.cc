@@ -194,11 +194,11 @@ class NrOuterLoopTestCase : public TestCase
 /**
  * The suite.
  */
-class NrSchedulerTestSuite : public TestSuite
+class NrSharesTestSuite : public TestSuite
 {
   public:
-    NrSchedulerTestSuite()
-        : TestSuite("nr-scheduler", Type::UNIT)
+    NrSharesTestSuite()
+        : TestSuite("nr-shares", Type::UNIT)
     {
         AddTestCase(new NrRrSharesTestCase);
         AddTestCase(new NrPfSharesTestCase);
@@ -207,4 +207,4 @@ class NrSchedulerTestSuite : public TestSuite
     }
 };
 
-static NrSchedulerTestSuite g_nrSchedulerTestSuite; //!< registers itself
+static NrSharesTestSuite g_nrSharesTestSuite; //!< registers itself
