@@ -14,10 +14,9 @@ SUITES = ("nr-tbs", "nr-ran", "nr-shares")
 
 
 def runner() -> Path:
-    folder = os.environ.get("COSIM_TEST_BIN")
-    program = Path(folder or "") / "cosim-ns3-test"
-    if not folder or not program.is_file():
-        pytest.skip("COSIM_TEST_BIN names no folder with cosim-ns3-test: make cpp-tests")
+    built = Path(__file__).parents[2] / "build" / "editable" / "test-bin"
+    program = Path(os.environ.get("COSIM_TEST_BIN", built)) / "cosim-ns3-test"
+    assert program.is_file(), f"{program} is missing: make cpp-tests"
     return program
 
 

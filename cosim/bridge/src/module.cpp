@@ -50,6 +50,17 @@ class NativeSide
         }
     }
 
+    NativeSide(const NativeSide&) = delete;
+    NativeSide& operator=(const NativeSide&) = delete;
+
+    ~NativeSide()
+    {
+        if (m_hostPidfd >= 0)
+        {
+            ::close(m_hostPidfd);
+        }
+    }
+
     /// The processes whose end ends every wait.
     void Watch(std::vector<int> pidfds)
     {
