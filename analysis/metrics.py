@@ -83,24 +83,153 @@ def quantiles(
     return [float(np.quantile(x, share)) if x.size else None for share in shares]
 
 
-def floor_corrected(score: float, floor: float) -> float | None:
-    """Return (score − floor) / (1 − floor), so that a decoder fed with noise scores 0 (DESIGN §5).
+def goodput_per_hz(correct_on_time: int, duration_s: float, bandwidth_hz: float) -> float | None:
+    """Return correct and on-time answers / (duration · bandwidth), unit 1 (answers/s/Hz).
 
-    None when the floor is 1: then there is nothing to gain.
+    Source: DESIGN §5. None for no time or no bandwidth.
     """
-    return (score - floor) / (1.0 - floor) if floor < 1.0 else None
+    room = duration_s * bandwidth_hz
+    return correct_on_time / room if room > 0 else None
+
+
+def floor_corrected(similarity: float, floor: float) -> float:
+    """Return max(0, (ξ − ξ₀) / (1 − ξ₀)), unit 1: 0 for a decoder fed with nothing, 1 for perfect.
+
+    A sentence similarity does not fall to 0 where nothing was understood: two unrelated sentences
+    still have some. ξ₀ is what the same decoder reaches with everything lost.
+
+    Args:
+        similarity: ξ as measured, at most 1.
+        floor: ξ₀, below 1.
+
+    Raises:
+        ValueError: floor is not below 1, or similarity is above 1.
+    """
+    if not floor < 1.0 or similarity > 1.0 + 1e-9:
+        raise ValueError(f"similarity {similarity} over a floor of {floor}: both are at most 1")
+    return max(0.0, (similarity - floor) / (1.0 - floor))
 
 
 def semantic_spectral_efficiency(
-    information_suts: float, similarity: float, symbols: float
+    suts: float, words: float, symbols_per_word: float, similarity: float
 ) -> float | None:
-    """Return Φ = I·ξ/(k·L) in suts/s/Hz: what a message means, over the symbols that it takes.
+    """Return Φ = I·ξ / (k·L) in suts/s/Hz; None for no symbols.
+
+    One complex symbol a second needs one hertz, so suts a symbol are suts/s/Hz (L. Yan, Z. Qin,
+    R. Zhang, Y. Li, G. Y. Li, arXiv 2201.06023, eq. 8).
 
     Args:
-        information_suts: semantic information I of a message, in semantic units (suts).
-        similarity: ξ, 0 to 1, floor-corrected.
-        symbols: k·L, complex symbols of a message of L words at k symbols a word.
-
-    One symbol a second needs one hertz (Yan et al., arXiv 2201.06023, equation 3).
+        suts: I, semantic units that a sentence holds, in suts.
+        words: L, words of a sentence.
+        symbols_per_word: k, complex symbols sent for a word, pilots and headers included.
+        similarity: ξ, floor-corrected (`floor_corrected`), 0 to 1.
     """
-    return information_suts * similarity / symbols if symbols > 0 else None
+    spent = symbols_per_word * words
+    return suts * similarity / spent if spent > 0 else None
+
+
+def semantic_rate(bandwidth_hz: float, spectral_efficiency: float) -> float:
+    """Return Γ = W·Φ in suts/s (arXiv 2201.06023, eq. 7).
+
+    Args:
+        bandwidth_hz: W in Hz.
+        spectral_efficiency: Φ in suts/s/Hz.
+    """
+    return bandwidth_hz * spectral_efficiency
+
+
+def logistic_score(value: float, middle: float, steepness: float) -> float:
+    """Return G(x) = 1 / (1 + exp(β·(x₀ − x))), unit 1, without overflow (arXiv 2205.14530).
+
+    Args:
+        value: x.
+        middle: x₀, where the score is one half.
+        steepness: β in 1/unit of x, positive where more is better.
+    """
+    exponent = steepness * (middle - value)
+    if exponent > 0:  # exp of a large number overflows, of its negative it does not
+        shrunk = math.exp(-exponent)
+        return shrunk / (1.0 + shrunk)
+    return 1.0 / (1.0 + math.exp(exponent))
+
+
+def quality_of_experience(rate_score: float, fidelity_score: float, weight: float) -> float:
+    """Return QoE = w·G(φ) + (1−w)·G(ξ), unit 1 (L. Yan et al., arXiv 2205.14530).
+
+    Args:
+        rate_score: G(φ) of the semantic rate, see `logistic_score`.
+        fidelity_score: G(ξ) of the similarity or accuracy.
+        weight: w, 0 to 1.
+
+    Raises:
+        ValueError: weight is not within 0 and 1.
+    """
+    if not 0.0 <= weight <= 1.0:
+        raise ValueError(f"a weight is from 0 to 1, not {weight}")
+    return weight * rate_score + (1.0 - weight) * fidelity_score
+
+
+def coverage(accepted: int, total: int) -> float | None:
+    """Return P(accepted) = accepted / all messages (selective prediction; DESIGN §5)."""
+    return proportion(accepted, total)
+
+
+def accepted_outage(accepted: int, accepted_correct: int) -> float | None:
+    """Return P(wrong | accepted) = 1 − right accepted answers / accepted ones (DESIGN §5).
+
+    None where nothing was accepted: silence is no outage and no success.
+    """
+    share = proportion(accepted_correct, accepted)
+    return None if share is None else 1.0 - share
+
+
+def peak_ages_s(
+    created_s: Sequence[float] | npt.NDArray[np.float64],
+    delivered_s: Sequence[float] | npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return the peaks of the age of information, in s, shape [fresh updates − 1].
+
+    Age at time t is t − the creation time of the newest update received; it peaks just before a
+    fresher one comes: A = delivery time − creation time of the freshest one before (M. Costa,
+    M. Codreanu, A. Ephremides, IEEE Trans. Inf. Theory 62(4), 2016). Updates that come after a
+    fresher one change nothing; NaN delivery times are updates that never came. Before the first
+    update the age is not defined, so it gives no peak.
+    """
+    made = np.asarray(created_s, dtype=np.float64)
+    came = np.asarray(delivered_s, dtype=np.float64)
+    there = ~np.isnan(came)
+    made, came = made[there], came[there]
+    order = np.lexsort((made, came))
+    peaks: list[float] = []
+    freshest: float | None = None
+    for creation, delivery in zip(made[order], came[order], strict=True):
+        if freshest is not None and creation > freshest:
+            peaks.append(float(delivery - freshest))
+        freshest = float(creation) if freshest is None else max(freshest, float(creation))
+    return np.array(peaks, dtype=np.float64)
+
+
+def bootstrap_interval(
+    values: Sequence[float] | npt.NDArray[np.float64],
+    *,
+    share: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 1,
+) -> tuple[float, float] | None:
+    """Return the percentile bootstrap interval of a mean; None for no values.
+
+    Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+
+    Args:
+        values: independent observations.
+        share: coverage aimed at.
+        resamples: samples drawn with replacement.
+        seed: of the draws: the same interval each time.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if not x.size:
+        return None
+    rng = np.random.default_rng(seed)
+    means = [float(x[rng.integers(x.size, size=x.size)].mean()) for _ in range(resamples)]
+    low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)

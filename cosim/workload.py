@@ -80,6 +80,7 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
                 deadline_s=traffic.deadline_s,
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
+                packing=traffic.packing,
             )
         )
     _encode_all(sources, progress)

@@ -30,6 +30,7 @@ class SemanticSource(Agent):
         profile: gives the encoder's latency and energy from its operations.
         deadline_s: time from arrival to decision.
         max_packet_bytes: UDP payload limit of the packetiser.
+        packing: the packetiser's policy.
         ledger: where sent messages are entered for the `messages` trace.
     """
 
@@ -48,6 +49,7 @@ class SemanticSource(Agent):
         deadline_s: float,
         max_packet_bytes: int,
         ledger: Ledger,
+        packing: str = "in-order",
     ) -> None:
         super().__init__(node=node)
         self._flow = flow
@@ -60,6 +62,7 @@ class SemanticSource(Agent):
         self._profile = profile
         self._deadline_s = deadline_s
         self._max_packet_bytes = max_packet_bytes
+        self._packing = packing
         self._ledger = ledger
         self._encoded: Sequence[EncodedMessage] = ()
         self._device_free_s = 0.0
@@ -96,6 +99,7 @@ class SemanticSource(Agent):
             encoded.importance,
             message_number=number,
             max_packet_bytes=self._max_packet_bytes,
+            policy=self._packing,
         )
         message_id = (self._flow << MESSAGE_NUMBER_BITS) | number
         deadline_s = now_s + self._deadline_s

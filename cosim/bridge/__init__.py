@@ -9,7 +9,7 @@ NumPy types in the segment. This room imports nothing else of the project, and n
 
 from cosim.bridge._bridge import BridgeError, PeerDied, end_with_parent
 from cosim.bridge.bridge import Bridge
-from cosim.bridge.channels import Batch, Blocks, Exchange, Stream
+from cosim.bridge.channels import Batch, Blocks, Exchange, Stream, Timeout
 from cosim.bridge.schema import dtype_of, sim_dtypes, sim_schema
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Exchange",
     "PeerDied",
     "Stream",
+    "Timeout",
     "dtype_of",
     "end_with_parent",
     "sim_dtypes",

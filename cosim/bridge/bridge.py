@@ -4,20 +4,39 @@
 import contextlib
 import mmap
 import os
+import select
 import signal
 import subprocess
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
-from cosim.bridge._bridge import HEADER_BYTES, SIDES, BridgeError, NativeSide, PeerDied
+from cosim.bridge._bridge import (
+    HEADER_BYTES,
+    SIDES,
+    BridgeError,
+    NativeSide,
+    PeerDied,
+    link_of,
+)
 from cosim.bridge.channels import Blocks, Channel, Exchange, Stream
 
 _KINDS: dict[int, type[Channel]] = {1: Exchange, 2: Stream, 3: Blocks}
 _FINISHED, _FAILED = 2, 3
 _ENDED_BIT = 1 << 63
 AnyChannel = TypeVar("AnyChannel", bound=Channel)
+_living: "weakref.WeakSet[Bridge]" = weakref.WeakSet()
+
+
+def _disown() -> None:
+    """Keep a forked child from speaking for its parent."""
+    for bridge in _living:
+        bridge._native.disown()
+
+
+os.register_at_fork(after_in_child=_disown)
 
 
 class Bridge:
@@ -33,24 +52,52 @@ class Bridge:
         self._memory = memory
         self._native = NativeSide(memory, side)
         self._side = side
+        self._link: str | None = None
         self._pid = os.getpid()
         self._channels: dict[str, Channel] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._pidfd = -1
+        self._pidfds: list[int] = []
         self._closed = False
+        _living.add(self)
 
     @classmethod
-    def create(cls, name: str | None = None) -> Self:
+    def create(cls, name: str | None = None, *, attach_name: str | None = None) -> Self:
         """Make a segment.
 
         Args:
             name: label in /proc/PID/maps; the segment is anonymous all the same.
+            attach_name: let a program that is started by hand, for example in a debugger, find the
+                bridge: `COSIM_BRIDGE_NAME=<attach_name> gdb ./program`. Then call `wait_ready`
+                without `spawn`.
+
+        Raises:
+            BridgeError: a living process waits under that name.
         """
         fd = os.memfd_create(name or "cosim-bridge", os.MFD_CLOEXEC)
         os.ftruncate(fd, HEADER_BYTES)
         bridge = cls(fd, mmap.mmap(fd, HEADER_BYTES), SIDES["host"])
         bridge._native.initialise()
+        try:
+            if attach_name is not None:
+                bridge._wait_under(attach_name)
+        except BaseException:
+            bridge.close()
+            raise
         return bridge
+
+    def _wait_under(self, name: str) -> None:
+        """Make the link by which a program finds this process's descriptor."""
+        link = link_of(name)
+        # A link whose process has ended is nobody's: nothing else of a bridge can outlive it.
+        if os.path.islink(link) and os.path.exists(link):
+            raise BridgeError(
+                f"another process waits under the name {name!r} ({os.readlink(link)}): "
+                "choose another name or end that process"
+            )
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(link)
+        os.symlink(f"/proc/{os.getpid()}/fd/{self._fd}", link)
+        self._link = link
 
     @classmethod
     def attach(cls, fd: int, *, timeout_s: float = 60.0) -> Self:
@@ -109,13 +156,24 @@ class Bridge:
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=[self._fd],
-                env={**os.environ, **(env or {}), "COSIM_BRIDGE_FD": str(self._fd)},
+                env={
+                    **os.environ,
+                    **(env or {}),
+                    "COSIM_BRIDGE_FD": str(self._fd),
+                    "COSIM_BRIDGE_PATH": f"/proc/{os.getpid()}/fd/{self._fd}",
+                },
                 start_new_session=True,
             )
         except OSError as error:
             raise BridgeError(f"cannot start {command[0]}: {error.strerror}") from error
-        self._pidfd = os.pidfd_open(self._process.pid)
+        self._watch(self._process.pid)
         return self._process
+
+    def _watch(self, pid: int) -> None:
+        """Let every wait end when this process does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._pidfds.append(os.pidfd_open(pid))
+        self._native.watch(self._pidfds)
 
     def wait_ready(
         self, timeout_s: float = 30.0, *, expect: Mapping[str, Sequence[int]] | None = None
@@ -140,7 +198,7 @@ class Bridge:
                     "does it call Bridge::Start()?"
                 )
             try:
-                self._native.wait_ready(left, self._pidfds())
+                self._native.wait_ready(left)
             except PeerDied:
                 raise PeerDied(self._obituary("before it was ready")) from None
             if not self._native.ready() and self.finished:
@@ -148,6 +206,11 @@ class Bridge:
         memory = mmap.mmap(self._fd, os.fstat(self._fd).st_size)
         self._memory = memory
         self._native = NativeSide(memory, self._side)
+        self._native.watch(self._pidfds)
+        simulator = self._native.pid(SIDES["simulator"])
+        if self._process is None or simulator != self._process.pid:
+            # It came by name, or a script lies between.
+            self._watch(simulator)
         self._find_channels()
         for name, hashes in (expect or {}).items():
             found = [d.schema_hash for d in self._channel(name, Channel).directions]
@@ -183,7 +246,7 @@ class Bridge:
         """
         self._check()
         try:
-            news = self._native.wait(timeout_s, self._pidfds())
+            news = self._native.wait(timeout_s)
         except PeerDied:
             raise PeerDied(self._obituary("in the middle of the simulation")) from None
         if news & _ENDED_BIT:
@@ -209,17 +272,28 @@ class Bridge:
         self._closed = True
         if self._native.state(self._side)[0] not in (_FINISHED, _FAILED):
             self._native.end(False, "")
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(grace_s)
-            if self._process.poll() is None:
-                self._process.kill()
+        try:
+            if self._process is not None and self._pidfds:
+                ended = select.poll()
+                ended.register(self._pidfds[0], select.POLLIN)
+                ended.poll(grace_s * 1e3)
+        finally:  # also when Ctrl-C comes while we wait
+            if self._process is not None:
+                # The group: a script between us and the simulator would leave it behind.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
-            os.close(self._pidfd)
-        if self._side == SIDES["host"]:
-            os.close(self._fd)
-        # The mapping goes when the last view into it does.
-        self._channels.clear()
+            for pidfd in self._pidfds:
+                os.close(pidfd)
+            self._pidfds = []
+            self._native.watch([])
+            if self._link is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._link)
+            if self._side == SIDES["host"]:
+                os.close(self._fd)
+            # The mapping goes when the last view into it does.
+            self._channels.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -234,9 +308,6 @@ class Bridge:
             self.abort(str(error) or type(error).__name__)
         self.close()
 
-    def _pidfds(self) -> list[int]:
-        return [self._pidfd] if self._pidfd >= 0 else []
-
     def _check(self) -> None:
         if self._closed:
             raise BridgeError("the bridge is closed")
@@ -248,7 +319,9 @@ class Bridge:
             kind = _KINDS.get(entry["kind"])
             if kind is None:
                 raise BridgeError(f"channel {entry['name']!r} is of an unknown kind")
-            self._channels[entry["name"]] = kind(self._native, self._memory, number, entry)
+            channel = kind(self._native, self._memory, number, entry)
+            channel.obituary = self._obituary
+            self._channels[entry["name"]] = channel
 
     def _channel(self, name: str, kind: type[AnyChannel]) -> AnyChannel:
         channel = self._channels.get(name)
@@ -260,7 +333,7 @@ class Bridge:
             )
         return channel
 
-    def _obituary(self, when: str) -> str:
+    def _obituary(self, when: str = "in the middle of the simulation") -> str:
         """Say how the simulator ended."""
         state, reason = self._native.state(SIDES["simulator"])
         if state == _FAILED and reason:

@@ -2,18 +2,19 @@
 """The Python ends of the three kinds of channel. Records are views into the segment, not copies."""
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cosim.bridge._bridge import BridgeError, NativeSide
+from cosim.bridge._bridge import BridgeError, NativeExchange, NativeSide, PeerDied
 from cosim.bridge.schema import dtype_of
 
 Records = npt.NDArray[np.void]
 Bytes = npt.NDArray[np.uint8]
+_FAILED = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Channel:
     Attributes:
         name: as declared in C++.
         number: position in the segment's directory.
+        obituary: says how the simulator ended; the bridge sets it.
     """
+
+    obituary: Callable[[], str] = staticmethod(lambda: "the simulator's process has ended")
 
     def __init__(
         self, native: NativeSide, memory: mmap.mmap, number: int, entry: Mapping[str, Any]
@@ -89,20 +93,71 @@ class Batch:
         return self.exchange._payload(self.exchange.directions[0], self.records[index])
 
 
-class Exchange(Channel):
-    """Answers batches of requests: `poll`, then `reply`, fill, `attach`, `send`."""
+class Timeout(BridgeError, TimeoutError):  # noqa: N818 - it says what happened
+    """Nothing happened in the time allowed."""
 
-    _reply_records: Records
-    _used = 0
+
+class Exchange(Channel):
+    """Answers batches of requests: `receive` (or `poll`), `reply`, fill, `attach`, `send`.
+
+    It is iterable, which is the shortest way to serve a simulation that has no streams:
+
+        for observations in bridge.exchange("agents"):
+            decisions = exchange.reply(len(observations))
+            decisions["power"] = policy(observations["sinr"])
+            exchange.send()
+    """
+
+    def __init__(
+        self, native: NativeSide, memory: mmap.mmap, number: int, entry: Mapping[str, Any]
+    ) -> None:
+        super().__init__(native, memory, number, entry)
+        self._native_exchange = NativeExchange(native, number)
+        # A view costs more to make than a record to read, and batches are mostly of a few sizes.
+        self._requests: dict[int, Records] = {}
+        self._replies: dict[int, Records] = {}
+        self._reply_records: Records | None = None
+        self._used = 0
 
     def poll(self) -> Batch | None:
         """Return the pending batch, or None."""
-        pending, count, _ = self._native.request(self.number)
-        if not pending:
-            return None
-        records = self.directions[0].records[:count]
-        records.flags.writeable = False
-        return Batch(self, records)
+        count = self._native_exchange.poll()
+        return None if count < 0 else Batch(self, self._request(count))
+
+    def receive(self, timeout_s: float = float("inf")) -> Records | None:
+        """Wait for a request; return its records, read-only and valid until `send`.
+
+        Only this channel is looked after: with streams in the same bridge use `Bridge.wait`.
+
+        Returns:
+            shape [records], or None when the simulator has announced its end.
+
+        Raises:
+            Timeout: no request in `timeout_s`.
+            PeerDied: the simulator ended without saying so, or with an error.
+            BridgeError: a stream is full, so that no request can come.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        try:
+            count = self._native_exchange.wait(timeout_s)
+        except PeerDied:
+            raise PeerDied(self.obituary()) from None
+        if count >= 0:
+            return self._requests.get(count) if count in self._requests else self._request(count)
+        if count == -1:
+            raise Timeout(f"exchange {self.name!r}: no request came in {timeout_s:g} s")
+        state, reason = self._native.state(0)
+        if state == _FAILED:
+            raise PeerDied(reason)
+        return None
+
+    def __iter__(self) -> Iterator[Records]:
+        while (records := self.receive()) is not None:
+            yield records
+
+    def payload(self, record: np.void) -> Bytes:
+        """Return the bytes that a record of the request carries, read-only, valid until `send`."""
+        return self._payload(self.directions[0], record)
 
     def reply(self, count: int) -> Records:
         """Return zeroed records to fill in, shape [count].
@@ -110,23 +165,28 @@ class Exchange(Channel):
         Raises:
             BridgeError: more than the channel was declared for.
         """
-        room = self.directions[1].records
-        if count > len(room):
-            raise BridgeError(
-                f"exchange {self.name!r}: {count} records in a reply, "
-                f"it was declared for {len(room)}"
-            )
-        self._reply_records = room[:count]
-        self._reply_records.view(np.uint8)[:] = 0
+        records = self._replies.get(count)
+        if records is None:
+            room = self.directions[1].records
+            if not 0 <= count <= len(room):
+                raise BridgeError(
+                    f"exchange {self.name!r}: {count} records in a reply, "
+                    f"it was declared for {len(room)}"
+                )
+            records = self._replies.setdefault(count, room[:count])
+        self._native_exchange.clear(count)
+        self._reply_records = records
         self._used = 0
-        return self._reply_records
+        return records
 
     def attach(self, index: int, data: bytes | bytearray | memoryview) -> None:
         """Copy `data` into the reply's arena and name it in record `index`.
 
         Raises:
-            BridgeError: the arena is full.
+            BridgeError: the arena is full, or `reply` was not called.
         """
+        if self._reply_records is None:
+            raise BridgeError(f"exchange {self.name!r}: call reply() before attach()")
         arena, size = self.directions[1].payload, len(data)
         if size > len(arena) - self._used:
             raise BridgeError(
@@ -140,9 +200,23 @@ class Exchange(Channel):
         self._used += size
 
     def send(self) -> None:
-        """Send the reply; the simulator goes on."""
-        self._native.answer(self.number, len(self._reply_records), self._used)
-        self._reply_records = self.directions[1].records[:0]
+        """Send the reply (empty without `reply`); the simulator goes on.
+
+        Raises:
+            BridgeError: there is no request to answer.
+        """
+        records = self._reply_records
+        self._native_exchange.answer(0 if records is None else len(records), self._used)
+        self._reply_records = None
+        self._used = 0
+
+    def _request(self, count: int) -> Records:
+        records = self._requests.get(count)
+        if records is None:
+            records = self.directions[0].records[:count]
+            records.flags.writeable = False
+            self._requests[count] = records
+        return records
 
 
 class Stream(Channel):
@@ -186,6 +260,7 @@ class Blocks(Channel):
     ) -> None:
         super().__init__(native, memory, number, entry)
         side = entry["sides"][0]
+        self._claimed: int | None = None
         self.slots: int = side["capacity"]
         self.max_bytes: int = side["payload_bytes"]
         dtype = self.directions[0].dtype
@@ -240,22 +315,62 @@ class Blocks(Channel):
             BridgeError: not the next number, or a block that does not fit.
             PeerDied: the simulation is over.
         """
+        data = np.asarray(data, np.float32)
+        block = self.claim(number, data.nbytes, timeout_s=timeout_s)
+        if block is None:
+            return False
+        header, view = block
+        unknown = set(fields) - set(header.dtype.names or ())
+        if unknown:
+            raise BridgeError(f"blocks {self.name!r}: the header has no field {unknown}")
+        for name, value in fields.items():
+            header[name] = value
+        view[:] = data.reshape(-1)
+        self.commit()
+        return True
+
+    def claim(
+        self, number: int, nbytes: int, *, timeout_s: float = float("inf")
+    ) -> tuple[Records, npt.NDArray[np.float32]] | None:
+        """Wait for a free slot and return it, to be filled in place and then `commit`ted.
+
+        Args:
+            number: the next number; blocks are published in order from 0.
+            nbytes: size of the data, a multiple of 4.
+            timeout_s: how long to wait for a slot.
+
+        Returns:
+            The header record, shape [1], with its `number` filled in, and the data, shape
+            [nbytes / 4]; both lie in the segment. None if no slot became free in time.
+
+        Raises:
+            BridgeError: not the next number, or a block that does not fit.
+            PeerDied: the simulation is over.
+        """
         if number != self.published:
             raise BridgeError(
                 f"blocks {self.name!r}: {number} is not the next, {self.published} is"
             )
-        if data.nbytes > self.max_bytes:
+        if nbytes > self.max_bytes or nbytes % 4:
             raise BridgeError(
-                f"blocks {self.name!r}: a block of {data.nbytes} bytes, "
-                f"declared for {self.max_bytes}"
+                f"blocks {self.name!r}: a block of {nbytes} bytes, "
+                f"declared for {self.max_bytes}, in whole floats of 4"
             )
         if not self._native.wait_free_slot(self.number, min(timeout_s, 1e9)):
-            return False
+            return None
         slot = number % self.slots
         header = self._headers[slot]
         header["number"] = number
-        for name, value in fields.items():
-            header[name] = value
-        self._data[slot][: data.size] = data.reshape(-1)
-        self._native.publish(self.number, number, data.nbytes)
-        return True
+        self._claimed = nbytes
+        return header, self._data[slot][: nbytes // 4]
+
+    def commit(self) -> None:
+        """Publish the block that `claim` returned.
+
+        Raises:
+            BridgeError: none was claimed.
+        """
+        if self._claimed is None:
+            raise BridgeError(f"blocks {self.name!r}: commit() without claim()")
+        self._native.publish(self.number, self.published, self._claimed)
+        self._claimed = None

@@ -114,6 +114,11 @@ class SemanticTraffic(Section):
         ge=24,
         le=65_507,
     )
+    packing: Literal["in-order", "interleaved", "look-ahead"] = quantity(
+        "in-order",
+        "which units share a packet: the most important together, dealt out in turn, or so that "
+        "every packet matters about as much",
+    )
 
 
 class CbrTraffic(Section):

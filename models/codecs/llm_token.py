@@ -53,6 +53,7 @@ class LlmTokenCodec(Codec):
         precision: number type of matrix products.
         on_disk: whether results are kept on disk for the next run.
         folder: where the weight files are.
+        model: in place of the one that `backbone` names, e.g. a compressed version of it.
     """
 
     name = "llm-token"
@@ -67,9 +68,10 @@ class LlmTokenCodec(Codec):
         precision: Precision = "auto",
         on_disk: bool = True,
         folder: Path = SHIPPED,
+        model: Backbone | None = None,
     ) -> None:
         torch.set_num_threads(threads)
-        self._model: Backbone = load_backbone(backbone, precision=precision)
+        self._model: Backbone = model or load_backbone(backbone, precision=precision)
         self._cut = cut
         self._folder = folder
         self._store = ResultStore(on_disk=on_disk)

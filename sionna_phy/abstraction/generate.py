@@ -22,7 +22,7 @@ import numpy as np
 
 from sionna_phy.abstraction.coded_link import ITERATIONS, CodedLink
 from sionna_phy.abstraction.curve_fit import CurveFit, Point, fit_curve
-from sionna_phy.abstraction.mcs import MCS_TABLE_1
+from sionna_phy.abstraction.mcs import MCS_TABLE_1, MCS_TABLES
 
 TARGET_RATES = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03)
 BRACKET_DB = 0.3
@@ -69,7 +69,14 @@ def _snr(value: float) -> float:
 
 
 def measure_point(
-    link: CodedLink, mcs: int, snr_db: float, seed: int, *, errors: int, blocks: int
+    link: CodedLink,
+    mcs: int,
+    snr_db: float,
+    seed: int,
+    *,
+    errors: int,
+    blocks: int,
+    mcs_table: int = 1,
 ) -> Point:
     """Return the counts at one SNR, after `errors` wrong blocks or `blocks` blocks.
 
@@ -81,10 +88,13 @@ def measure_point(
         errors: wrong blocks that end the point; whole batches count, which keeps the estimate fair
             enough (its bias is of the order of one in `errors`).
         blocks: upper limit.
+        mcs_table: number of the MCS table, part of the random numbers' origin.
     """
     import torch
 
     origin = [seed, mcs, link.cbs_bits, round(snr_db * 1000) + 100_000]
+    if mcs_table != 1:  # table 1 came first; its numbers must not change
+        origin.append(mcs_table)
     generator = torch.Generator().manual_seed(
         int(np.random.SeedSequence(origin).generate_state(1, np.uint64)[0] >> np.uint64(1))
     )
@@ -97,16 +107,20 @@ def measure_point(
     return Point(snr_db=snr_db, blocks=done, errors=wrong)
 
 
-def generate_curve(mcs: int, cbs_bits: int, seed: int, rule: StoppingRule) -> Curve:
+def generate_curve(
+    mcs: int, cbs_bits: int, seed: int, rule: StoppingRule, mcs_table: int = 1
+) -> Curve:
     """Return the block error curve of one MCS and code-block size."""
-    scheme = MCS_TABLE_1[mcs]
+    scheme = MCS_TABLES[mcs_table][mcs]
     link = CodedLink(scheme, cbs_bits)
     found: dict[float, Point] = {}
 
     def measure(snr_db: float, errors: int, blocks: int) -> Point:
         before = found.get(snr_db)
         if before is None or (before.errors < errors and before.blocks < blocks):
-            found[snr_db] = measure_point(link, mcs, snr_db, seed, errors=errors, blocks=blocks)
+            found[snr_db] = measure_point(
+                link, mcs, snr_db, seed, errors=errors, blocks=blocks, mcs_table=mcs_table
+            )
         return found[snr_db]
 
     limit_db = 10 * math.log10(2.0**scheme.efficiency - 1.0)  # Shannon

@@ -104,8 +104,36 @@ def _constant(spec: ChannelSpec) -> ChannelProducer:
     return ConstantProducer(spec)
 
 
-@register("umi", "uma", "rma", "inh")
+@register("umi", "uma", "rma", "inh", "inf")
 def _tr38901(spec: ChannelSpec) -> ChannelProducer:
     from sionna_phy.channel.tr38901 import Tr38901Producer
 
     return Tr38901Producer(spec)
+
+
+@register(*(f"tdl-{profile}" for profile in "abcde"))
+def _tdl(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.link_level import TdlProducer
+
+    return TdlProducer(spec)
+
+
+@register(*(f"cdl-{profile}" for profile in "abcde"))
+def _cdl(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.link_level import CdlProducer
+
+    return CdlProducer(spec)
+
+
+@register("replay")
+def _replay(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.recorded import RecordedProducer
+
+    return RecordedProducer(spec)
+
+
+@register("rt")
+def _rt(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.raytraced import RayTracedProducer
+
+    return RayTracedProducer(spec)

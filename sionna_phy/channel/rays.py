@@ -41,7 +41,15 @@ class RaySet:
 
     def of_ues(self, first: int, last: int) -> "RaySet":
         """Return the rays of UEs `first` to `last` - 1."""
-        part = slice(first, last)
+        return self._part(slice(first, last))
+
+    def select(self, ues: npt.NDArray[np.int64]) -> "RaySet":
+        """Return the rays of some UEs, in the order given."""
+        import torch
+
+        return self._part(torch.as_tensor(ues))
+
+    def _part(self, part: Any) -> "RaySet":
         return RaySet(
             amplitude=self.amplitude[:, part].contiguous(),
             doppler_hz=self.doppler_hz[:, part].contiguous(),

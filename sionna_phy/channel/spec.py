@@ -44,7 +44,22 @@ class ChannelSpec:
         pathloss: apply path and penetration loss.
         shadowing: draw shadow fading.
         gain_db: of every serving link, only for "constant".
-        layers: spatial layers of a serving link.
+        layers: spatial layers of a serving link, at most.
+        precoder: "svd" (both sides know the channel) or "codebook" (TS 38.214 clause 5.2.2.2.1,
+            type I single panel, with a zero-forcing receiver); see `precoding`.
+        tx_to_noise_db: transmit power of a PRB over the noise in it at the UE; with it and more
+            than one layer, each UE gets as many layers as carry most bits and the gains of the
+            others are 0. None: no rank adaptation.
+        office: InH, "open" or "mixed" (TR 38.901 table 7.4.2-1).
+        factory: InF, "SL", "DL", "SH", "DH" or "HH" (TR 38.901 table 7.2-4).
+        spec_version: of the parameter tables of TR 38.901, "16.1" or "19.2".
+        delay_spread_s: of the models "tdl-a" to "cdl-e" (TR 38.901 clause 7.7.3).
+        file: of a recorded channel ("replay").
+        scene: of "rt", a name of Sionna's scenes or the path of a scene file.
+        rt_max_depth: interactions of a traced path, at most.
+        rt_samples: rays that each cell sends out to find paths.
+        rt_paths: room for candidate paths of a cell and UE.
+        blocks_needed: blocks that will be asked for; None: unknown.
         block_duration_s: simulated time of a block.
         samples_per_block: channel samples in it.
         seed: of every random draw.
@@ -75,6 +90,18 @@ class ChannelSpec:
     shadowing: bool = True
     gain_db: float = -100.0
     layers: int = 1
+    precoder: Literal["svd", "codebook"] = "svd"
+    tx_to_noise_db: float | None = None
+    office: Literal["open", "mixed"] = "open"
+    factory: Literal["SL", "DL", "SH", "DH", "HH"] = "SH"
+    spec_version: Literal["16.1", "19.2"] = "19.2"
+    delay_spread_s: float = 100e-9
+    file: str | None = None
+    scene: str | None = None
+    rt_max_depth: int = 3
+    rt_samples: int = 100_000
+    rt_paths: int = 500
+    blocks_needed: int | None = None
     block_duration_s: float = 0.1
     samples_per_block: int = 20
     seed: int = 1
@@ -101,7 +128,10 @@ class ChannelSpec:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ChannelSpecError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        for name in ("carrier_frequency_hz", "subcarrier_spacing_hz", "block_duration_s"):
+        positive = (
+            "carrier_frequency_hz", "subcarrier_spacing_hz", "block_duration_s", "delay_spread_s",
+        )  # fmt: skip
+        for name in positive:
             if not getattr(self, name) > 0 or not np.isfinite(getattr(self, name)):
                 raise ChannelSpecError(f"{name} must be above 0, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**63:

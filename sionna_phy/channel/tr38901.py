@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sionna_phy.channel.base import ChannelProducer
-from sionna_phy.channel.beamforming import link_gains
-from sionna_phy.channel.rays import RayEvaluator, RaySet
+from sionna_phy.channel.ray_gains import RayGains
+from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
 from sionna_phy.threads import one_thread
 
@@ -56,13 +56,13 @@ class LargeScale:
 
 
 class Tr38901Producer(ChannelProducer):
-    """UMi street canyon, UMa, RMa or InH office."""
+    """UMi street canyon, UMa, RMa, InH office or InF factory."""
 
     def __init__(self, spec: ChannelSpec) -> None:
         super().__init__(spec)
-        if spec.model == "inh" and not np.all(spec.ue_indoor):
-            raise ChannelSpecError('ue_indoor: all UEs of the model "inh" are indoors')
-        self._evaluator: RayEvaluator | None = None
+        if spec.model in ("inh", "inf") and not np.all(spec.ue_indoor):
+            raise ChannelSpecError(f'ue_indoor: all UEs of the model "{spec.model}" are indoors')
+        self._sum: RayGains | None = None
         self._large_scale: LargeScale | None = None
 
     @property
@@ -74,41 +74,18 @@ class Tr38901Producer(ChannelProducer):
 
     def prepare(self) -> None:
         """Import Sionna, place all nodes and draw everything that is random."""
-        if self._evaluator is not None:
+        if self._sum is not None:
             return
         with one_thread(), sionna_seed(self.spec.seed):
             model = make_model(self.spec)
             rays, self._large_scale = draw_rays(model, self.spec)
-            self._evaluator = RayEvaluator(
-                rays,
-                self.spec.prb_centres_hz,
-                self.spec.samples_per_block,
-                self.spec.sample_interval_s,
-            )
+            self._sum = RayGains(rays, self.spec)
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`."""
-        import torch
-
         self.prepare()
-        assert self._evaluator is not None
-        spec = self.spec
-        start_s = number * spec.block_duration_s
-        serving = torch.as_tensor(np.asarray(spec.serving_cell, dtype=np.int64))
-        cells, ues = len(spec.cell_positions_m), len(spec.ue_positions_m)
-        gains = np.empty(
-            (spec.samples_per_block, cells, ues, spec.layers, spec.prbs), dtype=np.float32
-        )
-        first = 0
-        with torch.no_grad(), one_thread():
-            for part in range(self._evaluator.parts()):
-                response = self._evaluator.response(part, start_s)
-                last = first + response.shape[1]
-                gains[:, :, first:last] = link_gains(
-                    response, serving[first:last], spec.layers
-                ).numpy()
-                first = last
-        return gains
+        assert self._sum is not None
+        return self._sum.gains(number)
 
 
 @contextmanager
@@ -130,29 +107,14 @@ def sionna_seed(seed: int) -> Iterator[None]:
 def make_model(spec: ChannelSpec) -> Any:
     """Return Sionna's model with all nodes placed and large-scale parameters drawn."""
     import torch
-    from sionna.phy.channel.tr38901 import InH, PanelArray, RMa, UMa, UMi
+    from sionna.phy.channel.tr38901 import InF, InH, RMa, UMa, UMi
 
-    polarised = spec.gnb_polarisation == "dual"
-    frequency = {"carrier_frequency": spec.carrier_frequency_hz, "device": "cpu"}
     common: dict[str, Any] = {
-        **frequency,
-        "ut_array": PanelArray(
-            num_rows_per_panel=1,
-            num_cols_per_panel=spec.ue_antennas,
-            polarization="single",
-            polarization_type="V",
-            antenna_pattern="omni",
-            **frequency,
-        ),
-        "bs_array": PanelArray(
-            num_rows_per_panel=spec.gnb_rows,
-            num_cols_per_panel=spec.gnb_columns,
-            polarization="dual" if polarised else "single",
-            polarization_type="cross" if polarised else "V",
-            antenna_pattern=spec.gnb_pattern,
-            **frequency,
-        ),
+        "carrier_frequency": spec.carrier_frequency_hz,
+        "device": "cpu",
+        **panels(spec),
         "direction": "downlink",
+        "spec_version": spec.spec_version,
         "enable_pathloss": spec.pathloss,
         "enable_shadow_fading": spec.shadowing,
         "precision": "single",
@@ -173,11 +135,39 @@ def make_model(spec: ChannelSpec) -> Any:
         # Said explicitly: left out, Sionna puts every outdoor UE into a car, 9 dB down.
         topology["in_car"] = _mask(spec.ue_in_car, ues)
     elif spec.model == "inh":
-        model = InH(**common)
+        model = InH(indoor_scenario=spec.office, **common)
+    elif spec.model == "inf":
+        model = InF(factory_scenario=spec.factory, **common)
     else:
         model = {"umi": UMi, "uma": UMa}[spec.model](o2i_model=spec.o2i, **common)
     model.set_topology(**topology)
     return model
+
+
+def panels(spec: ChannelSpec) -> dict[str, Any]:
+    """Return Sionna's antenna panels of both sides, as its models' arguments name them."""
+    from sionna.phy.channel.tr38901 import PanelArray
+
+    polarised = spec.gnb_polarisation == "dual"
+    frequency = {"carrier_frequency": spec.carrier_frequency_hz, "device": "cpu"}
+    return {
+        "ut_array": PanelArray(
+            num_rows_per_panel=1,
+            num_cols_per_panel=spec.ue_antennas,
+            polarization="single",
+            polarization_type="V",
+            antenna_pattern="omni",
+            **frequency,
+        ),
+        "bs_array": PanelArray(
+            num_rows_per_panel=spec.gnb_rows,
+            num_cols_per_panel=spec.gnb_columns,
+            polarization="dual" if polarised else "single",
+            polarization_type="cross" if polarised else "V",
+            antenna_pattern=spec.gnb_pattern,
+            **frequency,
+        ),
+    }
 
 
 def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
@@ -207,20 +197,12 @@ def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
         tx_orientations=scenario.bs_orientations,
         rx_orientations=scenario.ut_orientations,
     )
-    start = torch.zeros(1)
-    scattered = generator._step_11_nlos(phases, topology, rays, start)[0, ..., 0].flatten(-2)
-    direct = generator._step_11_los(topology, start)[0, ..., 0].flatten(-2)
-
-    # Line of sight and the rest share the power by the K-factor.
-    los = topology.los[0][..., None, None]
-    k_factor = lsp.k_factor[0][..., None, None]
-    scattered = scattered * torch.where(los, torch.sqrt(1 / (k_factor + 1)), 1.0)[..., None]
-    direct = direct * torch.where(los, torch.sqrt(k_factor / (k_factor + 1)), 0.0)
-
+    scattered, direct = amplitudes(generator, topology, rays, phases, lsp.k_factor)
+    scattered, direct = scattered[0], direct[0]
     velocity = topology.velocities[0].to(torch.float64)
     per_metre = spec.carrier_frequency_hz / float(SPEED_OF_LIGHT)
-    doppler = _along(rays.zoa[0], rays.aoa[0], velocity) * per_metre
-    doppler_direct = _along(topology.los_zoa[0], topology.los_aoa[0], velocity) * per_metre
+    doppler = along(rays.zoa[0], rays.aoa[0], velocity) * per_metre
+    doppler_direct = along(topology.los_zoa[0], topology.los_aoa[0], velocity) * per_metre
 
     amplitude, shifts, delays = _paths(
         scattered, doppler, rays, scenario.get_param("cDS")[0].to(torch.float64) * 1e-9
@@ -249,6 +231,34 @@ def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
         gnb_antennas=spec.gnb_antennas,
     )
     return ray_set, large_scale
+
+
+def amplitudes(
+    generator: Any, topology: Any, rays: Any, phases: Any, k_factor: Any
+) -> tuple[Any, Any]:
+    """Return the rays' complex amplitudes at time 0 (TR 38.901 clause 7.5, steps 10 and 11).
+
+    Args:
+        generator: Sionna's coefficient generator.
+        topology: Sionna's.
+        rays: Sionna's.
+        phases: initial phases from its step 10.
+        k_factor: linear, shape [batch, cells, ues].
+
+    Returns:
+        Scattered rays, shape [batch, cells, ues, clusters, rays, pairs], and the direct ray, shape
+        [batch, cells, ues, 1, pairs]; they share the power by the K-factor.
+    """
+    import torch
+
+    start = torch.zeros(1)
+    scattered = generator._step_11_nlos(phases, topology, rays, start)[..., 0].flatten(-2)
+    direct = generator._step_11_los(topology, start)[..., 0].flatten(-2)
+    los = topology.los[..., None, None]
+    k = k_factor[..., None, None]
+    scattered = scattered * torch.where(los, torch.sqrt(1 / (k + 1)), 1.0)[..., None]
+    direct = direct * torch.where(los, torch.sqrt(k / (k + 1)), 0.0)
+    return scattered, direct
 
 
 def _paths(scattered: Any, doppler: Any, rays: Any, cluster_spread_s: Any) -> tuple[Any, Any, Any]:
@@ -283,7 +293,7 @@ def _paths(scattered: Any, doppler: Any, rays: Any, cluster_spread_s: Any) -> tu
     )
 
 
-def _along(zenith: Any, azimuth: Any, velocity: Any) -> Any:
+def along(zenith: Any, azimuth: Any, velocity: Any) -> Any:
     """Return the UEs' speed towards each direction of arrival.
 
     Args:

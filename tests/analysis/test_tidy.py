@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import metrics, tidy
+from analysis import tidy
 from cosim.traces import TraceError, TraceSet
 
 
@@ -118,13 +118,6 @@ def test_fine_tuning_and_retrieval(tmp_path):
     assert first.loss == 1.5 and second.accuracy == 0.8
     found = tidy.retrieval(tmp_path).set_index("store")
     assert found.loc["local", "hit_rate"] == 0.5 and found.loc["local", "staleness_s"] == 2.0
-
-
-def test_formulas():
-    # chance 0.5, 0.75 reached: half of what is to gain; 8 suts at 0.5 in 16 symbols: 0.25
-    assert metrics.floor_corrected(0.75, 0.5) == 0.5 and metrics.floor_corrected(1.0, 1.0) is None
-    assert metrics.semantic_spectral_efficiency(8.0, 0.5, 16.0) == 0.25
-    assert metrics.semantic_spectral_efficiency(1.0, 1.0, 0.0) is None
 
 
 def test_a_column_that_is_not_there_is_named(handmade):

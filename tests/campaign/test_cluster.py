@@ -109,8 +109,9 @@ def test_a_killed_worker_loses_nothing(cluster, tmp_path):
     (result,) = results
     assert result.finished == 3 and not result.failed
     assert len(list((folder / "runs").iterdir())) == 3
-    # three runs, and the two that were killed once more
-    assert sorted(set(starts(folder))) == [1, 2, 3] and len(starts(folder)) == 5
+    # Three runs, and what was killed once more: both, or one if the other had logged its start but
+    # looked for `fixed` only after it was there, and so was not asleep.
+    assert sorted(set(starts(folder))) == [1, 2, 3] and len(starts(folder)) in (4, 5)
 
 
 def test_a_run_ends_when_its_campaign_has_died(tmp_path, stand_in):

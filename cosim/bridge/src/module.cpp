@@ -27,13 +27,38 @@ class NativeSide
         : m_buffer(memory.request(true)),
           m_base(static_cast<char*>(m_buffer.ptr)),
           m_side(side),
-          m_waiter(Header().sides[side])
+          m_waiter(&Header().sides[side])
     {
         const auto bytes = static_cast<std::size_t>(m_buffer.size * m_buffer.itemsize);
         if (side >= SIDES || bytes < sizeof(SegmentHeader))
         {
             throw BridgeError("no bridge segment: it is smaller than its own header");
         }
+    }
+
+    /// After a fork the child has the mapping too; it must not speak for its parent.
+    void Disown()
+    {
+        m_foreign = true;
+    }
+
+    void CheckOwner() const
+    {
+        if (m_foreign)
+        {
+            throw BridgeError("a bridge cannot be used in a forked child: make one there");
+        }
+    }
+
+    /// The processes whose end ends every wait.
+    void Watch(std::vector<int> pidfds)
+    {
+        m_pidfds = std::move(pidfds);
+    }
+
+    std::int32_t Pid(std::uint32_t side) const
+    {
+        return Header().sides[side].pid;
     }
 
     /// Writes a fresh header, as the host.
@@ -137,32 +162,39 @@ class NativeSide
 
     /// Waits until the simulator has laid out the segment, or has ended. Looks at the header alone:
     /// whoever waits for the layout has not mapped more. \return whether it is ready.
-    bool WaitReady(double timeout, const std::vector<int>& pidfds)
+    bool WaitReady(double timeout)
     {
         const auto news = [this]() -> std::uint64_t {
             return Ready() || Simulator() == SideState::FINISHED ||
                    Simulator() == SideState::FAILED;
         };
-        WaitFor(news, timeout, [&] { return AnyEnded(pidfds); }, [this] { return !Ready(); });
+        WaitFor(news, timeout, [this] { return AnyEnded(); }, [this] { return !Ready(); });
         return Ready();
     }
 
     /// Waits for news of any channel. \return a bit for each channel with news, bit 63
     /// when the simulator has ended, 0 after `timeout` or a signal's slice. Throws PeerDied when
-    /// one of the processes behind `pidfds` has ended without saying so.
-    std::uint64_t Wait(double timeout, const std::vector<int>& pidfds)
+    /// one of the watched processes has ended without saying so.
+    std::uint64_t Wait(double timeout)
     {
-        const auto orderly = [this] {
+        CheckOwner();
+        return WaitForSimulator([this] { return News(); }, timeout);
+    }
+
+    /// Waits for `news` from the simulator, whose end without an announcement is an error.
+    template <class News_> std::uint64_t WaitForSimulator(News_&& news, double timeout)
+    {
+        const auto disorderly = [this] {
             // An orderly end is news by itself; the process ends right after it.
             return Simulator() == SideState::RUNNING || Simulator() == SideState::ABSENT;
         };
-        return WaitFor(
-            [this] { return News(); }, timeout, [&] { return AnyEnded(pidfds); }, orderly);
+        return WaitFor(news, timeout, [this] { return AnyEnded(); }, disorderly);
     }
 
     /// Waits until the blocks channel has a free slot. \return false after `timeout`.
     bool WaitFreeSlot(std::uint32_t channel, double timeout)
     {
+        CheckOwner();
         const auto& e = Entry(channel, ChannelKind::BLOCKS);
         auto* control = At<BlocksControl>(e.offset);
         const auto slots = e.capacity[0];
@@ -188,34 +220,20 @@ class NativeSide
         return any;
     }
 
-    /// \return whether a batch is pending, its records and its payload bytes.
-    std::tuple<bool, std::uint32_t, std::uint64_t> Request(std::uint32_t channel) const
-    {
-        const auto& e = Entry(channel, ChannelKind::EXCHANGE);
-        const auto* c = At<ExchangeControl>(e.offset);
-        const bool pending =
-            c->request.load(std::memory_order_acquire) != c->answer.load(std::memory_order_relaxed);
-        return {pending, std::min<std::uint64_t>(c->outRecords, e.capacity[0]), c->outPayload};
-    }
-
-    void Answer(std::uint32_t channel, std::uint32_t records, std::uint64_t payload)
-    {
-        const auto& e = Entry(channel, ChannelKind::EXCHANGE);
-        auto* c = At<ExchangeControl>(e.offset);
-        c->inRecords = records;
-        c->inPayload = payload;
-        // Release: the simulator that reads the number also reads the records.
-        c->answer.store(c->request.load(std::memory_order_relaxed), std::memory_order_release);
-        Ring(Header().sides[SIMULATOR]);
-    }
-
     /// \return position of the first unread record and how many are readable without a wrap.
     std::pair<std::uint64_t, std::uint64_t> Readable(std::uint32_t channel,
                                                      std::uint64_t read) const
     {
+        CheckOwner();
         const auto& e = Entry(channel, ChannelKind::STREAM);
         auto* c = At<StreamControl>(e.offset);
-        c->flushed.store(0, std::memory_order_relaxed);
+        if (c->flushed.load(std::memory_order_relaxed) != 0)
+        {
+            // An exchange, not a store: it either takes the writer's mark, and then (acquire) the
+            // records before it are seen below, or comes before it and leaves it standing. A plain
+            // store could drift behind the load below and wipe out a mark set in between.
+            c->flushed.exchange(0, std::memory_order_acq_rel);
+        }
         // Acquire pairs with the writer's release: the records are there.
         const auto written = c->written.load(std::memory_order_acquire);
         const auto at = read % e.capacity[0];
@@ -224,6 +242,7 @@ class NativeSide
 
     void ReleaseRecords(std::uint32_t channel, std::uint64_t released)
     {
+        CheckOwner();
         const auto& e = Entry(channel, ChannelKind::STREAM);
         auto* c = At<StreamControl>(e.offset);
         const auto* ends = At<std::uint64_t>(e.endsOffset);
@@ -251,6 +270,7 @@ class NativeSide
 
     void Publish(std::uint32_t channel, std::uint64_t number, std::uint64_t bytes)
     {
+        CheckOwner();
         const auto& e = Entry(channel, ChannelKind::BLOCKS);
         auto* c = At<BlocksControl>(e.offset);
         At<std::uint64_t>(e.endsOffset)[number % e.capacity[0]] = bytes;
@@ -259,7 +279,6 @@ class NativeSide
         Ring(Header().sides[SIMULATOR]);
     }
 
-  private:
     SegmentHeader& Header() const
     {
         return *reinterpret_cast<SegmentHeader*>(m_base);
@@ -285,6 +304,23 @@ class NativeSide
             Header().sides[SIMULATOR].state.load(std::memory_order_acquire));
     }
 
+    /// \return the number of a stream whose writer waits for room, or -1.
+    int FullStream() const
+    {
+        const auto channels = std::min<std::uint32_t>(Header().channels, kMaxChannels);
+        for (std::uint32_t i = 0; i < channels; ++i)
+        {
+            const auto& e = Header().directory[i];
+            if (e.kind == ChannelKind::STREAM &&
+                At<StreamControl>(e.offset)->writerWaits.load(std::memory_order_acquire) != 0)
+            {
+                return static_cast<int>(i);
+            }
+        }
+        return -1;
+    }
+
+  private:
     std::uint64_t News() const
     {
         std::uint64_t news = 0;
@@ -323,9 +359,9 @@ class NativeSide
         return news;
     }
 
-    static bool AnyEnded(const std::vector<int>& pidfds)
+    bool AnyEnded() const
     {
-        return std::any_of(pidfds.begin(), pidfds.end(), HasEnded);
+        return std::any_of(m_pidfds.begin(), m_pidfds.end(), HasEnded);
     }
 
     bool HostEnded()
@@ -388,7 +424,119 @@ class NativeSide
     char* m_base;
     std::uint32_t m_side;
     Waiter m_waiter;
+    std::vector<int> m_pidfds;
     int m_hostPidfd = -1;
+    bool m_foreign = false;
+};
+
+/// The host's end of one exchange, with as little as possible between two batches.
+class NativeExchange
+{
+  public:
+    NativeExchange(NativeSide& side, std::uint32_t channel)
+        : m_side(side),
+          m_entry(side.Entry(channel, ChannelKind::EXCHANGE)),
+          m_control(side.At<ExchangeControl>(m_entry.offset)),
+          m_reply(side.At<char>(m_entry.recordsOffset[1]))
+    {
+    }
+
+    /// \return the records of the pending batch, or -1 if there is none.
+    std::int64_t Poll()
+    {
+        m_side.CheckOwner();
+        return Look();
+    }
+
+    /// Waits for a batch. \return its records, -1 after `timeout`, -2 when the simulator has ended
+    /// (also with an error). Throws PeerDied as NativeSide::Wait does, and BridgeError when the
+    /// simulator waits for room in a stream, because then no batch will ever come.
+    std::int64_t Wait(double timeout)
+    {
+        m_side.CheckOwner();
+        std::int64_t count = -1;
+        unsigned looks = 0;
+        const auto news = [&]() -> std::uint64_t {
+            if ((count = Look()) >= 0)
+            {
+                return 1;
+            }
+            // The rest is rare and lies in other cache lines: not at every turn of a spin.
+            if (++looks % 32 != 1)
+            {
+                return 0;
+            }
+            const auto state = m_side.Simulator();
+            if (state == SideState::FINISHED || state == SideState::FAILED)
+            {
+                count = Look(); // a batch that came just before the end
+                count = count >= 0 ? count : -2;
+                return 1;
+            }
+            return 0;
+        };
+        const auto slow = [&]() -> std::uint64_t {
+            looks = 0;
+            if (const int stream = m_side.FullStream(); stream >= 0 && Look() < 0)
+            {
+                throw BridgeError(std::string("the stream '") +
+                                  m_side.Header().directory[stream].name +
+                                  "' is full, so the simulator waits and no request can come: read "
+                                  "the streams too (Bridge.wait)");
+            }
+            return news();
+        };
+        if (news() == 0)
+        {
+            m_side.WaitForSimulator(slow, timeout);
+        }
+        return count;
+    }
+
+    /// Zeroes the first records of the answer.
+    void Clear(std::size_t count)
+    {
+        std::memset(m_reply, 0, std::min(count, m_entry.capacity[1]) * m_entry.recordBytes[1]);
+    }
+
+    void Answer(std::uint32_t records, std::uint64_t payload)
+    {
+        m_side.CheckOwner();
+        if (!m_pending)
+        {
+            throw BridgeError(std::string("exchange '") + m_entry.name +
+                              "': there is no request to answer");
+        }
+        m_control->inRecords = records;
+        m_control->inPayload = payload;
+        m_pending = false;
+        // Release: the simulator that reads the number also reads the records. The number is that
+        // of the batch that was read, not of whatever stands there now.
+        m_control->answer.store(m_number, std::memory_order_release);
+        Ring(m_side.Header().sides[SIMULATOR]);
+    }
+
+  private:
+    std::int64_t Look()
+    {
+        // Acquire: whoever reads the number also reads the batch.
+        const auto request = m_control->request.load(std::memory_order_acquire);
+        if (request == m_control->answer.load(std::memory_order_relaxed))
+        {
+            return -1;
+        }
+        m_number = request;
+        m_pending = true;
+        return static_cast<std::int64_t>(
+            std::min<std::uint64_t>(m_control->outRecords, m_entry.capacity[0]));
+    }
+
+    NativeSide& m_side;
+    const ChannelEntry& m_entry;
+    ExchangeControl* m_control;
+    char* m_reply;
+    std::uint32_t m_number = 0;
+    bool m_pending = false;
 };
 
 template <class Record> void AddSchema(py::dict& schemas, const char* name)
@@ -413,20 +561,33 @@ PYBIND11_MODULE(_bridge, module)
         .def("ready", &NativeSide::Ready)
         .def("state", &NativeSide::State)
         .def("directory", &NativeSide::Directory)
+        .def("disown", &NativeSide::Disown)
+        .def("watch", &NativeSide::Watch)
+        .def("pid", &NativeSide::Pid)
         .def("wait", &NativeSide::Wait)
         .def("wait_ready", &NativeSide::WaitReady)
         .def("wait_free_slot", &NativeSide::WaitFreeSlot)
-        .def("request", &NativeSide::Request)
-        .def("answer", &NativeSide::Answer)
         .def("readable", &NativeSide::Readable)
         .def("release_records", &NativeSide::ReleaseRecords)
         .def("blocks", &NativeSide::Blocks)
         .def("publish", &NativeSide::Publish);
 
+    py::class_<NativeExchange>(module, "NativeExchange")
+        .def(py::init<NativeSide&, std::uint32_t>(), py::keep_alive<1, 2>())
+        .def("poll", &NativeExchange::Poll)
+        .def("wait", &NativeExchange::Wait)
+        .def("clear", &NativeExchange::Clear)
+        .def("answer", &NativeExchange::Answer);
+
     module.def("end_with_parent", [] {
-        // A producer that computes when its host is killed must not go on computing.
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        // A producer that computes when its host is killed must not go on computing. The watch
+        // lasts as long as the process, so nothing may end it.
+        static auto* watch =
+            new HostWatch(static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0)));
+        static_cast<void>(watch);
     });
+
+    module.def("link_of", &LinkOf, "Path of the link by which a named bridge is found.");
 
     module.attr("HEADER_BYTES") = AlignUp(sizeof(SegmentHeader), kPage);
     module.attr("SIDES") = py::dict(py::arg("simulator") = static_cast<int>(SIMULATOR),

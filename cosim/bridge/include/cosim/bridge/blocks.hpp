@@ -15,17 +15,26 @@ namespace cosim::bridge
 template <class Header> class BlockReader
 {
   public:
-    BlockReader(const Segment& segment, const ChannelEntry& entry)
-        : m_segment(segment),
-          m_entry(entry),
-          m_control(segment.At<BlocksControl>(entry.offset)),
-          m_waiter(segment.Own())
+    explicit BlockReader(const Segment& segment)
+        : m_segment(segment)
     {
+    }
+
+    /// Binds the channel to its memory; Bridge::Start does it.
+    void Open(const ChannelEntry& entry)
+    {
+        m_entry = entry;
+        m_control = m_segment.At<BlocksControl>(entry.offset);
+        m_waiter = Waiter(&m_segment.Own());
     }
 
     /// Waits for block `number`, which must be the one after the last released.
     const Header& Wait(std::uint64_t number)
     {
+        if (m_control == nullptr)
+        {
+            throw BridgeError("a blocks channel was used before Bridge::Start()");
+        }
         if (number != m_released)
         {
             throw BridgeError(std::string("blocks '") + m_entry.name + "': asked for block " +
@@ -83,8 +92,8 @@ template <class Header> class BlockReader
     }
 
     const Segment& m_segment;
-    const ChannelEntry& m_entry;
-    BlocksControl* m_control;
+    ChannelEntry m_entry{};
+    BlocksControl* m_control = nullptr;
     Waiter m_waiter;
     std::uint64_t m_released = 0;
 };

@@ -13,8 +13,10 @@
 #ifndef COSIM_BRIDGE_BRIDGE_HPP
 #define COSIM_BRIDGE_BRIDGE_HPP
 
+#include "attach.hpp"
 #include "blocks.hpp"
 #include "exchange.hpp"
+#include "host_watch.hpp"
 #include "stream.hpp"
 
 #include <cstdlib>
@@ -24,8 +26,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/prctl.h>
-
 namespace cosim::bridge
 {
 
@@ -33,18 +33,34 @@ namespace cosim::bridge
 class Bridge
 {
   public:
-    /// Connects to the host that started this program (COSIM_BRIDGE_FD names the descriptor).
+    /**
+     * Connects to the host that started this program, by the descriptor that it inherited
+     * (COSIM_BRIDGE_FD), or by its place in /proc if a script between the two closed it
+     * (COSIM_BRIDGE_PATH). A program that was started by hand, for example in a debugger, connects
+     * by a name (COSIM_BRIDGE_NAME) that the host gave with `Bridge.create(attach_name=...)`.
+     */
     static std::unique_ptr<Bridge> FromEnvironment()
     {
-        const char* text = std::getenv("COSIM_BRIDGE_FD");
-        char* end = nullptr;
-        const long fd = text != nullptr ? std::strtol(text, &end, 10) : -1;
-        if (text == nullptr || *text == '\0' || *end != '\0' || fd < 0)
-        {
-            throw BridgeError("COSIM_BRIDGE_FD is not set: this program is started from Python by "
-                              "cosim.bridge.Bridge.spawn (or `cosim run`)");
-        }
-        return std::unique_ptr<Bridge>(new Bridge(static_cast<int>(fd)));
+        return std::unique_ptr<Bridge>(new Bridge(OpenFromEnvironment()));
+    }
+
+    /// Connects to a host that waits under a name.
+    static std::unique_ptr<Bridge> Attach(const std::string& name)
+    {
+        return std::unique_ptr<Bridge>(new Bridge(OpenByName(name)));
+    }
+
+    /// Connects through an open descriptor, which stays the caller's.
+    static std::unique_ptr<Bridge> FromDescriptor(int fd)
+    {
+        return std::unique_ptr<Bridge>(new Bridge(fd));
+    }
+
+    /// How long any wait may last (Timeout is thrown then); 0, the default: as long as the host
+    /// lives.
+    void SetTimeout(std::chrono::nanoseconds timeout)
+    {
+        m_segment.SetTimeout(timeout);
     }
 
     Bridge(const Bridge&) = delete;
@@ -67,6 +83,8 @@ class Bridge
                                    std::size_t maxIn,
                                    std::size_t inPayload)
     {
+        CheckSize(name, maxOut, sizeof(Out), outPayload);
+        CheckSize(name, maxIn, sizeof(In), inPayload);
         Declared& d = Declare(name, ChannelKind::EXCHANGE, sizeof(ExchangeControl));
         Describe<Out>(d, 0, maxOut, outPayload);
         Describe<In>(d, 1, maxIn, inPayload);
@@ -83,6 +101,7 @@ class Bridge
         {
             throw BridgeError("stream '" + name + "' needs a capacity of 2 records or more");
         }
+        CheckSize(name, capacity, sizeof(Record), payloadBytes);
         Declared& d = Declare(name, ChannelKind::STREAM, sizeof(StreamControl));
         Describe<Record>(d, 0, capacity, payloadBytes);
         return Make<StreamWriter<Record>>(d);
@@ -94,6 +113,7 @@ class Bridge
                                    std::size_t slots,
                                    std::size_t maxBlockBytes)
     {
+        CheckSize(name, slots, maxBlockBytes + sizeof(Header), maxBlockBytes);
         Declared& d = Declare(name, ChannelKind::BLOCKS, sizeof(BlocksControl));
         Describe<Header>(d, 0, slots, maxBlockBytes);
         d.entry.slotBytes =
@@ -145,7 +165,7 @@ class Bridge
                             d.schema[side].size());
             }
             header.directory[number] = d.entry;
-            d.make(header.directory[number]);
+            d.open(header.directory[number]);
             ++number;
         }
         m_segment.Own().pid = ::getpid();
@@ -173,19 +193,21 @@ class Bridge
     }
 
   private:
+    /// `payload_offset` and `payload_bytes` have 32 bits.
+    static constexpr std::size_t kMostBytes = 0xffffffffU;
+
     struct Declared
     {
         ChannelEntry entry{};
         std::size_t controlBytes = 0;
         std::string schema[2];
-        std::function<void(const ChannelEntry&)> make;
+        std::function<void(const ChannelEntry&)> open;
     };
 
     explicit Bridge(int fd)
-        : m_segment(fd)
+        : m_segment(fd),
+          m_watch(m_segment.HostPidfd())
     {
-        // If the host dies while this program computes, the kernel ends it: no orphan.
-        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
         m_segment.CheckHost();
     }
 
@@ -219,13 +241,27 @@ class Bridge
         return d;
     }
 
-    template <class Record>
-    void Describe(Declared& d, int side, std::size_t capacity, std::size_t payloadBytes)
+    static void CheckSize(const std::string& name,
+                          std::size_t capacity,
+                          std::size_t recordBytes,
+                          std::size_t payloadBytes)
     {
         if (capacity == 0)
         {
-            throw BridgeError(std::string("channel '") + d.entry.name + "' has a capacity of 0");
+            throw BridgeError("channel '" + name + "' has a capacity of 0");
         }
+        if (payloadBytes > kMostBytes || capacity > kMostBytes / recordBytes)
+        {
+            throw BridgeError("channel '" + name + "': " + std::to_string(capacity) +
+                              " records and " + std::to_string(payloadBytes) +
+                              " bytes of payload are too many; a channel has at most " +
+                              std::to_string(kMostBytes) + " bytes of each");
+        }
+    }
+
+    template <class Record>
+    void Describe(Declared& d, int side, std::size_t capacity, std::size_t payloadBytes)
+    {
         d.schema[side] = Schema<Record>::Description();
         d.entry.schemaHash[side] = Schema<Record>::Hash();
         d.entry.recordBytes[side] = sizeof(Record);
@@ -233,19 +269,11 @@ class Bridge
         d.entry.payloadBytes[side] = payloadBytes;
     }
 
-    template <class Channel> struct Deferred
-    {
-        alignas(Channel) unsigned char storage[sizeof(Channel)];
-    };
-
-    /// A channel's address is needed at its declaration, its memory only exists from Start() on.
+    /// A channel exists from its declaration on; it gets its memory in Start().
     template <class Channel> Channel& Make(Declared& d)
     {
-        auto storage = std::make_shared<Deferred<Channel>>();
-        auto* channel = reinterpret_cast<Channel*>(storage->storage);
-        d.make = [this, storage, channel](const ChannelEntry& entry) {
-            new (channel) Channel(m_segment, entry);
-        };
+        auto channel = std::make_shared<Channel>(m_segment);
+        d.open = [channel](const ChannelEntry& entry) { channel->Open(entry); };
         return *channel;
     }
 
@@ -256,11 +284,13 @@ class Bridge
         reason.copy(own.reason, sizeof own.reason - 1);
         // Release: whoever sees the state sees the reason and everything pushed before.
         own.state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
+        m_watch.Stop(); // the program may outlive the host now, to write its own results
         Ring(m_segment.Peer(HOST));
         Ring(m_segment.Peer(PRODUCER));
     }
 
     Segment m_segment;
+    HostWatch m_watch;
     std::deque<Declared> m_declared; ///< a deque: `Make` keeps references
     bool m_started = false;
     bool m_finished = false;

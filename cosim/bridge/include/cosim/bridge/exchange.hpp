@@ -21,23 +21,31 @@ namespace cosim::bridge
 template <class Out, class In> class Exchange
 {
   public:
-    Exchange(const Segment& segment, const ChannelEntry& entry)
-        : m_segment(segment),
-          m_entry(entry),
-          m_control(segment.At<ExchangeControl>(entry.offset)),
-          m_waiter(segment.Own())
+    explicit Exchange(const Segment& segment)
+        : m_segment(segment)
     {
+    }
+
+    /// Binds the channel to its memory; Bridge::Start does it.
+    void Open(const ChannelEntry& entry)
+    {
+        m_entry = entry;
+        m_control = m_segment.At<ExchangeControl>(entry.offset);
+        m_out = m_segment.At<Out>(entry.recordsOffset[0]);
+        m_waiter = Waiter(&m_segment.Own());
     }
 
     /// \return the next record of the batch, zeroed, in shared memory.
     Out& Append()
     {
+        CheckIdle();
         if (m_records == m_entry.capacity[0])
         {
             throw BridgeError(Where() + "a batch has more than " +
-                              std::to_string(m_entry.capacity[0]) + " records");
+                              std::to_string(m_entry.capacity[0]) +
+                              " records: declare more in AddExchange");
         }
-        Out* record = m_segment.At<Out>(m_entry.recordsOffset[0]) + m_records++;
+        Out* record = m_out + m_records++;
         std::memset(static_cast<void*>(record), 0, sizeof(Out));
         return *record;
     }
@@ -48,7 +56,8 @@ template <class Out, class In> class Exchange
         if (bytes > m_entry.payloadBytes[0] - m_payload)
         {
             throw BridgeError(Where() + "a batch's payloads need more than " +
-                              std::to_string(m_entry.payloadBytes[0]) + " bytes");
+                              std::to_string(m_entry.payloadBytes[0]) +
+                              " bytes: declare more in AddExchange");
         }
         if (bytes > 0)
         {
@@ -64,21 +73,43 @@ template <class Out, class In> class Exchange
         return m_records;
     }
 
-    /// Sends the batch and waits for the answer, which stays valid until the next Append.
+    /**
+     * Sends the batch and waits for the answer, which stays valid until the next Append.
+     *
+     * Throws Timeout after `timeout` (0: the bridge's own limit); the batch then stays with the
+     * host, and only Await may follow.
+     */
     std::span<const In> Call(std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0})
     {
+        CheckIdle();
         m_control->outRecords = static_cast<std::uint32_t>(m_records);
         m_control->outPayload = m_payload;
         m_records = 0;
         m_payload = 0;
+        m_pending = true;
         // Release: the host that reads the number also reads the batch.
         m_control->request.store(++m_number, std::memory_order_release);
         Ring(m_segment.Peer(HOST));
+        return Await(timeout);
+    }
+
+    /// Goes on waiting for an answer after a Timeout.
+    std::span<const In> Await(std::chrono::nanoseconds timeout = std::chrono::nanoseconds{0})
+    {
+        if (!m_pending)
+        {
+            throw BridgeError(Where() + "there is no batch to wait for");
+        }
         const auto answered = [this] {
             // Acquire: whoever reads the number also reads the answer's records.
             return m_control->answer.load(std::memory_order_acquire) == m_number;
         };
         m_segment.Wait(m_waiter, answered, m_entry.name, timeout);
+        m_pending = false;
+        if (m_control->inRecords > m_entry.capacity[1])
+        {
+            throw BridgeError(Where() + "the answer is damaged");
+        }
         return {m_segment.At<const In>(m_entry.recordsOffset[1]), m_control->inRecords};
     }
 
@@ -99,13 +130,27 @@ template <class Out, class In> class Exchange
         return std::string("exchange '") + m_entry.name + "': ";
     }
 
+    void CheckIdle() const
+    {
+        if (m_control == nullptr)
+        {
+            throw BridgeError("an exchange was used before Bridge::Start()");
+        }
+        if (m_pending)
+        {
+            throw BridgeError(Where() + "the last batch is not answered yet: call Await()");
+        }
+    }
+
     const Segment& m_segment;
-    const ChannelEntry& m_entry;
-    ExchangeControl* m_control;
+    ChannelEntry m_entry{};
+    ExchangeControl* m_control = nullptr;
+    Out* m_out = nullptr;
     Waiter m_waiter;
     std::uint64_t m_records = 0;
     std::uint64_t m_payload = 0;
     std::uint32_t m_number = 0;
+    bool m_pending = false;
 };
 
 } // namespace cosim::bridge

@@ -4,10 +4,10 @@
 
 #include "error.hpp"
 #include "layout.hpp"
+#include "memory_limit.hpp"
 #include "waiter.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <string>
 
@@ -41,34 +41,20 @@ class Segment
                               std::to_string(sizeof(SegmentHeader)));
         }
         Map(sizeof(SegmentHeader));
-        if (Header().magic != kMagic)
+        try
         {
-            throw BridgeError("the descriptor is no bridge segment (wrong magic number)");
+            CheckHeader();
         }
-        if (Header().version != kVersion)
+        catch (...)
         {
-            throw BridgeError("the segment has version " + std::to_string(Header().version) +
-                              ", this program was built for version " + std::to_string(kVersion) +
-                              ": build it again with the headers of the installed package");
-        }
-        const int host = Header().sides[HOST].pid;
-        m_hostPidfd = static_cast<int>(::syscall(SYS_pidfd_open, host, 0));
-        if (m_hostPidfd < 0 && errno == ESRCH)
-        {
-            throw PeerDied("the process that started the bridge has ended");
+            Unmap();
+            throw;
         }
     }
 
     ~Segment()
     {
-        if (m_base != nullptr)
-        {
-            ::munmap(m_base, m_bytes);
-        }
-        if (m_hostPidfd >= 0)
-        {
-            ::close(m_hostPidfd);
-        }
+        Unmap();
     }
 
     Segment(const Segment&) = delete;
@@ -78,15 +64,17 @@ class Segment
     void Grow(std::size_t bytes)
     {
         // Memory is reserved now: running out later would be a SIGBUS in the middle of a run.
+        CheckMemory(bytes);
         const int failed = ::posix_fallocate(m_fd, 0, static_cast<off_t>(bytes));
         if (failed != 0)
         {
             throw BridgeError("no memory for a segment of " + std::to_string(bytes) +
                               " bytes: " + std::strerror(failed));
         }
-        ::munmap(m_base, m_bytes);
-        m_base = nullptr;
-        Map(bytes);
+        void* header = m_base;
+        const std::size_t headerBytes = m_bytes;
+        Map(bytes); // first: if it fails, the header must still be there to tell the host
+        ::munmap(header, headerBytes);
     }
 
     SegmentHeader& Header() const
@@ -109,6 +97,17 @@ class Segment
         return reinterpret_cast<T*>(static_cast<char*>(m_base) + offset);
     }
 
+    int HostPidfd() const
+    {
+        return m_hostPidfd;
+    }
+
+    /// How long any wait lasts that has no limit of its own; 0: as long as the host lives.
+    void SetTimeout(std::chrono::nanoseconds timeout)
+    {
+        m_timeout = timeout;
+    }
+
     /// Throws if the host has ended or given up.
     void CheckHost() const
     {
@@ -128,7 +127,8 @@ class Segment
         }
     }
 
-    /// Waits until `news()`; throws when the host has ended or `timeout` has passed.
+    /// Waits until `news()`; throws when the host has ended or the time has passed (`timeout`, or
+    /// the segment's own if that is 0).
     template <class News>
     void Wait(Waiter& waiter, News&& news, const char* what, std::chrono::nanoseconds timeout) const
     {
@@ -136,19 +136,59 @@ class Segment
         {
             return;
         }
-        const auto start = Clock::now();
-        while (!waiter.Sleep(news, kSlice))
+        if (timeout.count() <= 0)
         {
-            CheckHost();
-            if (timeout.count() > 0 && Clock::now() - start > timeout)
+            timeout = m_timeout;
+        }
+        const auto start = Clock::now();
+        while (true)
+        {
+            std::chrono::nanoseconds slice = kSlice;
+            if (timeout.count() > 0)
             {
-                throw Timeout(std::string("waited too long for ") + what);
+                const auto left = timeout - (Clock::now() - start);
+                if (left.count() <= 0)
+                {
+                    throw Timeout(std::string("waited too long for the host at channel '") + what +
+                                  "'");
+                }
+                slice = std::min(slice, std::chrono::nanoseconds(left));
             }
+            if (waiter.Sleep(news, slice))
+            {
+                return;
+            }
+            CheckHost();
         }
     }
 
   private:
     static constexpr std::chrono::milliseconds kSlice{100};
+
+    void CheckHeader()
+    {
+        if (Header().magic != kMagic)
+        {
+            throw BridgeError("the descriptor is no bridge segment (wrong magic number)");
+        }
+        if (Header().version != kVersion)
+        {
+            throw BridgeError("the segment has version " + std::to_string(Header().version) +
+                              ", this program was built for version " + std::to_string(kVersion) +
+                              ": build it again with the headers of the installed package");
+        }
+        if (Header().ready.load(std::memory_order_acquire) != 0)
+        {
+            throw BridgeError("another program has already laid out this segment: "
+                              "a bridge serves one simulator");
+        }
+        const int host = Header().sides[HOST].pid;
+        m_hostPidfd = static_cast<int>(::syscall(SYS_pidfd_open, host, 0));
+        if (m_hostPidfd < 0 && errno == ESRCH)
+        {
+            throw PeerDied("the process that started the bridge has ended");
+        }
+    }
 
     void Map(std::size_t bytes)
     {
@@ -162,10 +202,25 @@ class Segment
         m_bytes = bytes;
     }
 
+    void Unmap()
+    {
+        if (m_base != nullptr)
+        {
+            ::munmap(m_base, m_bytes);
+            m_base = nullptr;
+        }
+        if (m_hostPidfd >= 0)
+        {
+            ::close(m_hostPidfd);
+            m_hostPidfd = -1;
+        }
+    }
+
     int m_fd;
     int m_hostPidfd = -1;
     void* m_base = nullptr;
     std::size_t m_bytes = 0;
+    std::chrono::nanoseconds m_timeout{0};
 };
 
 } // namespace cosim::bridge

@@ -15,17 +15,24 @@ namespace cosim::bridge
 template <class Record> class StreamWriter
 {
   public:
-    StreamWriter(const Segment& segment, const ChannelEntry& entry)
-        : m_segment(segment),
-          m_entry(entry),
-          m_control(segment.At<StreamControl>(entry.offset)),
-          m_records(segment.At<Record>(entry.recordsOffset[0])),
-          m_ends(segment.At<std::uint64_t>(entry.endsOffset)),
-          m_capacity(entry.capacity[0]),
-          m_waiter(segment.Own())
+    explicit StreamWriter(const Segment& segment)
+        : m_segment(segment)
     {
     }
 
+    /// Binds the channel to its memory; Bridge::Start does it.
+    void Open(const ChannelEntry& entry)
+    {
+        m_entry = entry;
+        m_control = m_segment.At<StreamControl>(entry.offset);
+        m_records = m_segment.At<Record>(entry.recordsOffset[0]);
+        m_ends = m_segment.At<std::uint64_t>(entry.endsOffset);
+        m_capacity = entry.capacity[0];
+        m_waiter = Waiter(&m_segment.Own());
+    }
+
+    /// Writes a record; waits while the ring is full. Throws PeerDied, or Timeout if the bridge has
+    /// a limit.
     void Push(const Record& record)
     {
         MakeRoom(0);
@@ -36,11 +43,13 @@ template <class Record> class StreamWriter
     /// `data`.
     void Push(Record record, const void* data, std::size_t bytes)
     {
+        CheckStarted();
         if (bytes > m_entry.payloadBytes[0] / 2)
         {
             throw BridgeError(std::string("stream '") + m_entry.name + "': a payload of " +
                               std::to_string(bytes) + " bytes; at most half of the ring's " +
-                              std::to_string(m_entry.payloadBytes[0]) + " fit");
+                              std::to_string(m_entry.payloadBytes[0]) +
+                              " fit: declare more in AddStream");
         }
         // A payload is contiguous: what is left before the ring's end is skipped if it is too
         // short.
@@ -63,11 +72,22 @@ template <class Record> class StreamWriter
     /// Wakes the reader for what has been pushed so far.
     void Flush()
     {
+        CheckStarted();
         m_control->flushed.store(1, std::memory_order_release);
         Ring(m_segment.Peer(HOST));
     }
 
   private:
+    /// Costs nothing in the usual case: a channel that is not open has no capacity, so nothing
+    /// fits.
+    void CheckStarted() const
+    {
+        if (m_control == nullptr)
+        {
+            throw BridgeError("a stream was used before Bridge::Start()");
+        }
+    }
+
     bool Fits(std::uint64_t payloadEnd) const
     {
         return m_written - m_released < m_capacity &&
@@ -88,6 +108,7 @@ template <class Record> class StreamWriter
         {
             return;
         }
+        CheckStarted();
         Look();
         if (Fits(payloadEnd))
         {
@@ -107,9 +128,9 @@ template <class Record> class StreamWriter
 
     void Publish(const Record& record, std::uint64_t payloadEnd)
     {
-        const std::uint64_t at = m_written % m_capacity;
-        m_records[at] = record;
-        m_ends[at] = payloadEnd;
+        m_records[m_place] = record;
+        m_ends[m_place] = payloadEnd;
+        m_place = m_place + 1 == m_capacity ? 0 : m_place + 1;
         m_payloadWritten = payloadEnd;
         ++m_written;
         // Release: a reader that sees the count sees the record and its payload.
@@ -123,11 +144,12 @@ template <class Record> class StreamWriter
     }
 
     const Segment& m_segment;
-    const ChannelEntry& m_entry;
-    StreamControl* m_control;
-    Record* m_records;
-    std::uint64_t* m_ends;
-    std::uint64_t m_capacity;
+    ChannelEntry m_entry{};
+    StreamControl* m_control = nullptr;
+    Record* m_records = nullptr;
+    std::uint64_t* m_ends = nullptr;
+    std::uint64_t m_capacity = 0;
+    std::uint64_t m_place = 0; ///< m_written modulo m_capacity, without a division a record
     Waiter m_waiter;
     std::uint64_t m_written = 0;
     std::uint64_t m_payloadWritten = 0;

@@ -76,8 +76,14 @@ class SpinBudget
         {
             return std::chrono::nanoseconds{0};
         }
-        // Even after many failures try a spin now and then: the other side may have become fast.
-        return std::chrono::nanoseconds{m_ns >= kLeastNs || ++m_waits % 64 != 0 ? m_ns : kProbeNs};
+        // Even after many failures try a long spin now and then: the other side may have become
+        // fast. Long, because a side that sleeps is slow only as long as this one lets it sleep: a
+        // short look would never see past the wake-up that it caused itself.
+        if (m_ns < kLeastNs)
+        {
+            return std::chrono::nanoseconds{++m_waits % 32 == 0 ? kMostNs : 0};
+        }
+        return std::chrono::nanoseconds{m_ns};
     }
 
     void Paid(std::chrono::nanoseconds after)
@@ -92,7 +98,6 @@ class SpinBudget
 
   private:
     static constexpr std::int64_t kLeastNs = 1'000;
-    static constexpr std::int64_t kProbeNs = 5'000;
     static constexpr std::int64_t kMostNs = 20'000;
     std::int64_t m_ns = kMostNs;
     std::uint64_t m_waits = 0;
@@ -120,7 +125,8 @@ enum class WaitResult
 class Waiter
 {
   public:
-    explicit Waiter(SideBlock& own)
+    /// \param own the side that waits; its memory outlives the waiter.
+    explicit Waiter(SideBlock* own = nullptr)
         : m_own(own)
     {
     }
@@ -157,22 +163,22 @@ class Waiter
     /// Sleeps until somebody rings, at most `slice`. \return true when there is news.
     template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
-        const auto seen = m_own.doorbell.load(std::memory_order_acquire);
-        m_own.sleeping.store(1, std::memory_order_relaxed);
+        const auto seen = m_own->doorbell.load(std::memory_order_acquire);
+        m_own->sleeping.store(1, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
         bool found = news();
         if (!found)
         {
             const timespec time{static_cast<time_t>(slice.count() / 1'000'000'000),
                                 static_cast<long>(slice.count() % 1'000'000'000)};
-            ::syscall(SYS_futex, &m_own.doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
+            ::syscall(SYS_futex, &m_own->doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
         }
-        m_own.sleeping.store(0, std::memory_order_relaxed);
+        m_own->sleeping.store(0, std::memory_order_relaxed);
         return found || news();
     }
 
   private:
-    SideBlock& m_own;
+    SideBlock* m_own;
     SpinBudget m_budget;
 };
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef NR_TEST_BENCH_H
+#define NR_TEST_BENCH_H
+
+#include "nr-constant-channel-source.h"
+#include "nr-ran.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ns3
+{
+
+/// Keeps the records that tests look at.
+class KeepingSink : public NrTraceSink
+{
+  public:
+    void Slot(const cosim::sim::SlotRecord& record) override;
+    void Packet(const cosim::sim::PacketRecord& record) override;
+    void Counter(const cosim::sim::CounterRecord& record) override;
+
+    std::vector<cosim::sim::SlotRecord> slots;       //!< transport blocks
+    std::vector<cosim::sim::PacketRecord> packets;   //!< packets
+    std::vector<cosim::sim::CounterRecord> counters; //!< at the end
+};
+
+/**
+ * One cell or more with constant, flat channels, and raw packets instead of an IP stack: what comes
+ * out follows from the transport block sizes and the block error rates alone.
+ *
+ * The carrier is FDD, 15 kHz, 25 PRBs (5 MHz): the setting of ns-3's own LTE scheduler tests.
+ */
+class NrTestBench
+{
+  public:
+    /// Block error rate over MCS index and SINR in dB.
+    using BlerFunction = std::function<double(uint32_t mcs, double snrDb)>;
+
+    /// What can be set.
+    struct Options
+    {
+        std::string scheduler{"ns3::NrRrScheduler"};             //!< class
+        std::vector<double> snrDb;                               //!< of each UE on every PRB
+        BlerFunction bler{[](uint32_t, double) { return 0.0; }}; //!< error model
+        uint32_t maxHarqTx{4};                                   //!< transmissions
+        double blerTarget{0.1};                                  //!< of link adaptation
+        bool outerLoop{false};                                   //!< OLLA
+        uint32_t mcsTable{1};                                    //!< MCS table
+    };
+
+    static constexpr uint32_t PRBS = 25; //!< of the carrier
+
+    /**
+     * \param options what to build
+     */
+    explicit NrTestBench(const Options& options);
+    ~NrTestBench();
+
+    /**
+     * Keeps a downlink queue full all the time.
+     *
+     * \param ue the UE
+     * \param bytes of a packet
+     */
+    void Saturate(uint32_t ue, uint32_t bytes = 1000);
+
+    /**
+     * Puts one downlink packet into the queue at a time.
+     *
+     * \param at when
+     * \param ue the UE
+     * \param bytes of the packet
+     */
+    void SendAt(Time at, uint32_t ue, uint32_t bytes);
+
+    /**
+     * \param seconds simulated time
+     */
+    void Run(double seconds);
+
+    /**
+     * \param ue the UE
+     * \return downlink bytes that it received
+     */
+    uint64_t GetReceived(uint32_t ue) const;
+
+    /**
+     * \param mcs MCS index
+     * \return the SINR in dB from which the step error model decodes
+     */
+    static double Threshold(uint32_t mcs);
+
+    /**
+     * An error model without luck: nothing below the threshold of the MCS, everything above.
+     */
+    static double Step(uint32_t mcs, double snrDb);
+
+    Ptr<KeepingSink> sink;  //!< records
+    Ptr<NrRan> ran;         //!< the cell
+    Ptr<NrCarrier> carrier; //!< its carrier
+
+  private:
+    /// Fills a queue up and comes back a slot later.
+    void TopUp(uint32_t ue, uint32_t bytes);
+
+    std::vector<uint64_t> m_received; //!< by UE
+};
+
+} // namespace ns3
+
+#endif // NR_TEST_BENCH_H

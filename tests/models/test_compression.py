@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Smaller versions of the language model, and the choice among rungs."""
+
+import importlib.util
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.backbone import BackboneError, load_backbone
+from models.codecs.conformance import check_codec
+from models.codecs.llm_token import LlmTokenCodec
+from models.compression import (
+    DeviceProfile,
+    LadderError,
+    LadderRung,
+    NodeState,
+    choose,
+    measured_ladder,
+)
+from models.compression.variants import block_influence, compress, weight_bytes
+
+TEXTS = ["a film of quiet power", "dull, and far too long", "it works"]
+# one operation a nanosecond, no memory limit, one joule for 10^9 operations
+DEVICE = DeviceProfile("by hand", 1e9, 1e12, 0.0, 1e-9, 0.0)
+FINE = LadderRung("fine", 0.8, 0.5, 1000.0, 100.0, 2e7, 0.0)
+COARSE = LadderRung("coarse", 0.7, 0.5, 100.0, 10.0, 1e7, 0.0)
+
+
+def states():
+    return st.builds(
+        NodeState,
+        deadline_s=st.floats(0, 1),
+        rate_bps=st.floats(0, 1e7),
+        device_busy_s=st.floats(0, 0.5),
+        queue_bytes=st.floats(0, 1e5),
+        unit_loss=st.floats(0, 1),
+        battery_j=st.floats(0, 1),
+    )
+
+
+def test_a_fast_link_takes_the_fine_rung_and_a_slow_one_the_coarse():
+    # fine: ready after 20 ms, 80 ms left; at 1 Mbit/s 10 000 bytes fit, all of its 1000.
+    choice = choose([COARSE, FINE], DEVICE, NodeState(deadline_s=0.1, rate_bps=1e6))
+    assert (choice.rung, choice.budget_bytes, choice.utility) == ("fine", None, 0.8)
+    assert choice.ready_s == pytest.approx(0.02)
+    assert choice.energy_j == pytest.approx(0.02)
+    # at 10 kbit/s 100 bytes fit: fine gives 0.5 + 0.3·sqrt(0.1) = 0.595; coarse, ready 10 ms
+    # earlier, has 112 bytes and sends all of its 100: 0.7.
+    choice = choose([COARSE, FINE], DEVICE, NodeState(deadline_s=0.1, rate_bps=1e4))
+    assert (choice.rung, choice.budget_bytes, choice.utility) == ("coarse", None, 0.7)
+
+
+def test_a_queue_and_a_busy_device_take_from_the_budget():
+    # coarse: ready after 40 + 10 ms, 50 ms left: 62.5 bytes at 10 kbit/s, less 37.5 in the queue:
+    # 25 of 100. 0.5 + 0.2·sqrt(0.25) = 0.6.
+    state = NodeState(deadline_s=0.1, rate_bps=1e4, device_busy_s=0.04, queue_bytes=37.5)
+    choice = choose([COARSE], DEVICE, state)
+    assert choice.budget_bytes == 25
+    assert choice.utility == pytest.approx(0.6)
+
+
+def test_an_empty_battery_rules_the_costly_rung_out():
+    # 0.02 J and 0.01 J a message; 0.015 J are there
+    choice = choose(
+        [COARSE, FINE], DEVICE, NodeState(deadline_s=1.0, rate_bps=1e9, battery_j=0.015)
+    )
+    assert choice.rung == "coarse"
+
+
+def test_where_nothing_can_arrive_the_cheapest_is_taken():
+    choice = choose([FINE, COARSE], DEVICE, NodeState(deadline_s=0.1, rate_bps=0.0))
+    assert (choice.rung, choice.utility, choice.budget_bytes) == ("coarse", 0.5, 1)
+
+
+@given(states())
+def test_the_choice_is_at_least_as_good_as_any_fixed_rung(state):
+    best = choose([FINE, COARSE], DEVICE, state)
+    for rung in (FINE, COARSE):
+        assert best.utility >= choose([rung], DEVICE, state).utility - 1e-9
+    assert 0.5 <= best.utility <= 0.8
+
+
+@given(states(), st.floats(0, 1e7))
+def test_a_faster_link_is_never_worse(state, more):
+    faster = NodeState(
+        **{n: getattr(state, n) for n in ("deadline_s", "device_busy_s", "queue_bytes",
+                                          "unit_loss", "battery_j")},
+        rate_bps=state.rate_bps + more,
+    )  # fmt: skip
+    before = choose([FINE, COARSE], DEVICE, state).utility
+    assert choose([FINE, COARSE], DEVICE, faster).utility >= before - 1e-9
+
+
+def test_bad_states_and_ladders_are_named():
+    with pytest.raises(LadderError, match="unit_loss = 2"):
+        NodeState(deadline_s=1.0, rate_bps=1.0, unit_loss=2)
+    with pytest.raises(LadderError, match="rate_bps"):
+        NodeState(deadline_s=1.0, rate_bps=math.nan)
+    with pytest.raises(LadderError, match="at least one rung"):
+        choose([], DEVICE, NodeState(deadline_s=1.0, rate_bps=1.0))
+    with pytest.raises(LadderError, match=r"models\.codecs\.evaluate --task nope"):
+        measured_ladder("nope", "llm-token", operations=1.0, memory_bytes=0.0)
+
+
+def test_the_shipped_ladder_has_all_named_rungs():
+    ladder = measured_ladder("sentiment", "llm-token", operations=1.0, memory_bytes=0.0)
+    by_name = {rung.name: rung for rung in ladder}
+    assert "default" not in by_name
+    assert by_name["d8-int4-top8"].bytes_mean < by_name["d32-int8"].bytes_mean
+    assert by_name["d32-int8"].accuracy > by_name["d32-int8"].floor
+
+
+def test_a_dropped_layer_does_nothing_and_the_others_what_they_did():
+    plain = load_backbone()
+    small = compress(plain, drop=[5])
+    hidden = torch.randn(3, plain.geometry.hidden, generator=torch.Generator().manual_seed(1))
+    where = torch.tensor([1, 2, 3])
+    with torch.no_grad():
+        assert torch.equal(small.run(hidden, where, [3], 5, 6), hidden)
+        want = plain.run(plain.run(hidden, where, [3], 0, 5), where, [3], 6, 7)
+        # the prefix of layer 6 has skipped layer 5 too, so only what comes before is the same
+        assert torch.equal(small.run(hidden, where, [3], 0, 5), plain.run(hidden, where, [3], 0, 5))
+        assert small.run(hidden, where, [3], 0, 7).shape == want.shape
+    assert small.fingerprint != plain.fingerprint
+    assert not hasattr(plain, "dropped")
+
+
+def test_block_influence_is_between_zero_and_two_and_the_first_layer_turns_most():
+    influence = block_influence(load_backbone(), TEXTS)
+    assert len(influence) == 12
+    assert all(0.0 <= value <= 2.0 for value in influence)
+    assert influence[0] == max(influence)
+
+
+def test_eight_bits_are_about_half_of_sixteen():
+    plain = load_backbone(precision="bfloat16")
+    layer = 576 * 960 + 576 * 576 + 3 * 576 * 1536
+    rows = 960 + 576 + 2 * 1536 + 576
+    assert weight_bytes(plain, [0], []) == 2 * layer
+    assert weight_bytes(plain, [0], [0]) == layer + 4 * rows
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs torchao")
+def test_int8_layers_stay_close_to_the_plain_ones():
+    plain = load_backbone()
+    small = compress(plain, int8_layers=[0, 1, 2, 3])
+    numbers = plain.tokenizer.encode(TEXTS[0], 64)
+    where = torch.arange(1, len(numbers) + 1)
+    with torch.no_grad():
+        want = plain.run(plain.embed(numbers), where, [len(numbers)], 0, 4)
+        got = small.run(plain.embed(numbers), where, [len(numbers)], 0, 4)
+    # 8 bits a token and a row: steps of 1/127 of the largest value, so some percent of the norm
+    assert float((got - want).norm() / want.norm()) < 0.1
+    assert not torch.equal(got, want)
+
+
+@pytest.mark.parametrize("drop", [(8,), (6, 8)])
+def test_a_codec_with_a_smaller_model_keeps_the_contract(drop):
+    codec = LlmTokenCodec(on_disk=False, model=compress(load_backbone(), drop=drop))
+    check_codec(codec, task="sentiment", samples=4)
+
+
+def test_layers_that_are_not_there_are_refused():
+    with pytest.raises(BackboneError, match="not all are loaded"):
+        compress(load_backbone(), drop=[40])
