@@ -13,9 +13,9 @@ export OMP_NUM_THREADS ?= 1
 NATIVE := CMakeLists.txt $(shell find cmake cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
 PYTHON_DIRS := cosim sionna_phy models analysis tests benchmarks scripts
 
-.PHONY: help setup demo test test-fast cpp-tests bench lint format clean
+.PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean
 help:
-	@echo "make demo | test | test-fast | bench | lint | format | clean"
+	@echo "make demo | test | test-fast | bench | docs | lint | format | clean"
 
 setup: $(VENV)/.assets
 
@@ -45,6 +45,11 @@ test-fast: cpp-tests
 
 bench: setup
 	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+# The site in build/site; a warning is an error.
+docs: setup
+	@$(BIN)/python scripts/docs_reference.py
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 """The commands of studies: `cosim campaign` and `cosim report`. Each returns its exit code."""
 
 import json
+import runpy
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +45,12 @@ def campaign(
         Path | None,
         typer.Option("--out", help="The campaign's folder. Default: campaigns/NAME."),
     ] = None,
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--plugin", metavar="FILE", exists=True, dir_okay=False, help="As of `cosim run`."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The campaign's name.")] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Runs at a time; default: one a core.")
@@ -75,12 +82,15 @@ def campaign(
     from cosim.campaign.fields import parse_grid, parse_seeds
     from cosim.campaign.progress import NoProgress, TextProgress
 
+    for plugin in plugins or ():
+        runpy.run_path(str(plugin))
     design = load_design(
         source,
         grid=[parse_grid(text) for text in grid or ()],
         seeds=None if seeds is None else parse_seeds(seeds),
         overrides=overrides or (),
         name=name,
+        plugins=plugins or (),
     )
     resumed = Path(source) if (Path(source) / "campaign.json").is_file() else None
     folder = out or resumed or Path("campaigns") / design.name

@@ -34,11 +34,13 @@ class Task:
         key: the run's key.
         scenario: the scenario file.
         campaign: the campaign's folder, the same path everywhere.
+        plugins: Python files that the run loads first.
     """
 
     key: str
     scenario: str
     campaign: str
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ class Attempt:
         self._stopped = False
         self._started = time.monotonic()
         guard = Path(__file__).with_name("guard.py")
+        plugins = [word for plugin in task.plugins for word in ("--plugin", plugin)]
         with (self.folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(guard), str(os.getpid()), *PROGRAM, task.scenario,
-                 "--quiet", "--json", "--out", str(self.folder / "run")],
+                 "--quiet", "--json", "--out", str(self.folder / "run"), *plugins],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -50,6 +50,7 @@ class Design:
         base: the folder that the scenario's path is relative to.
         fields: what is varied, in order.
         points: in the order of the design, the seeds of one setting together.
+        plugins: Python files that every run loads first.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Design:
     base: Path
     fields: tuple[str, ...]
     points: tuple[Point, ...]
+    plugins: tuple[str, ...] = ()
 
 
 def load_design(
@@ -67,6 +69,7 @@ def load_design(
     seeds: int | list[int] | None = None,
     overrides: Sequence[str] = (),
     name: str | None = None,
+    plugins: Sequence[Path] = (),
 ) -> Design:
     """Return the runs that a campaign file, or a scenario with `grid` and `seeds`, stands for.
 
@@ -76,6 +79,7 @@ def load_design(
         seeds: as in the file, instead of the file's.
         overrides: `path.to.field=value` for all runs.
         name: instead of the file's.
+        plugins: Python files, already run here, that every run loads first.
 
     Raises:
         ScenarioError: the file, a field or a value is wrong; it names the setting.
@@ -90,6 +94,8 @@ def load_design(
         definition["seeds"] = seeds
     if name is not None:
         definition["name"] = name
+    # Never from a file: naming a plugin is saying that its code may run.
+    definition["plugins"] = [str(plugin.resolve()) for plugin in plugins]
     return _expand(definition, base, source)
 
 
@@ -202,14 +208,15 @@ def _expand(definition: dict[str, Any], base: Path, source: str) -> Design:
         raise ScenarioError(
             [Problem("seeds", "", "and run.seed both set the seed; leave one out")], source=source
         )
+    plugins = tuple(definition["plugins"])
     points: dict[str, Point] = {}
     every_seed: list[int | None] = list(seeds) if seeds else [None]
     for parts in itertools.product(*groups):
         setting = {key: value for part in parts for key, value in part.items()}
         for seed in every_seed:
-            point = _point(raw, fixed, setting, seed, source)
+            point = _point(raw, fixed, setting, seed, source, plugins)
             points.setdefault(point.key, point)
-    return Design(name, _plain(definition), source, base, fields, tuple(points.values()))
+    return Design(name, _plain(definition), source, base, fields, tuple(points.values()), plugins)
 
 
 def _sampled_names(sample: Mapping[str, Any], path_of: Any) -> list[str]:
@@ -250,13 +257,14 @@ def _point(
     setting: dict[str, Any],
     seed: int | None,
     source: str,
+    plugins: tuple[str, ...],
 ) -> Point:
     changes = {**fixed, **setting} | ({} if seed is None else {"run.seed": seed})
     where = ", ".join(f"{key} = {show(value)}" for key, value in setting.items())
     scenario = validate(
         _changed(raw, changes, source), source=f"{source} with {where}" if where else source
     )
-    return Point(run_key(scenario), setting, scenario)
+    return Point(run_key(scenario, plugins), setting, scenario)
 
 
 def _plain(value: Any) -> Any:
@@ -264,9 +272,11 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def run_key(scenario: Scenario) -> str:
-    """Return what a run is recognised by; see `Point.key`."""
-    text = json.dumps([scenario.content_hash(), versions(), code_fingerprint()], sort_keys=True)
+def run_key(scenario: Scenario, plugins: Sequence[str] = ()) -> str:
+    """Return what a run is recognised by; see `Point.key`. The plugins' bytes count too."""
+    parts: list[Any] = [scenario.content_hash(), versions(), code_fingerprint()]
+    parts += [hashlib.sha256(Path(plugin).read_bytes()).hexdigest() for plugin in plugins]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

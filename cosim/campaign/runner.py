@@ -87,7 +87,13 @@ def run_campaign(
         sink.begin(len(design.points), done, len(failed))
         path = folder.path.resolve()
         tasks = [
-            Task(point.key, str(folder.scenario_file(point).resolve()), str(path)) for point in left
+            Task(
+                point.key,
+                str(folder.scenario_file(point).resolve()),
+                str(path),
+                design.plugins,
+            )
+            for point in left
         ]
         pool = ClusterPool(cluster, retries) if cluster else LocalPool(workers, memory_mb, retries)
         written = time.monotonic()

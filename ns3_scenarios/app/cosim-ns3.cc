@@ -13,8 +13,10 @@
 #include "cosim/sim/records.hpp"
 
 #include "ns3/command-line.h"
+#include "ns3/point-to-point-helper.h"
 #include "ns3/simulator.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 
@@ -136,6 +138,12 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
                     client.NotifyPacket(record.flow, record.source_node, record.node, data);
                 }
             });
+        if (const char* prefix = std::getenv("COSIM_PCAP"); prefix && *prefix)
+        {
+            // The IP side as it is between edge server, UPF and gNBs; what is simulated stays
+            // equal.
+            PointToPointHelper().EnablePcapAll(prefix, false);
+        }
         client.Start();
         simulation.Run();
         sink->Flush();
