@@ -130,10 +130,3 @@ def _replay(spec: ChannelSpec) -> ChannelProducer:
     from sionna_phy.channel.recorded import RecordedProducer
 
     return RecordedProducer(spec)
-
-
-@register("rt")
-def _rt(spec: ChannelSpec) -> ChannelProducer:
-    from sionna_phy.channel.raytraced import RayTracedProducer
-
-    return RayTracedProducer(spec)
