@@ -24,6 +24,7 @@ from cosim.plan import Plan
 from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
 from cosim.traces import TraceSet
+from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
 from sionna_phy.abstraction import eesm_beta, load_bler_table
 
@@ -47,6 +48,7 @@ def _expected_schema() -> dict[str, list[int]]:
         "kpis": ("KpiRecord",),
         "deliveries": ("DeliveryRecord",),
         "counters": ("CounterRecord",),
+        "truth": ("TruthRecord",),
         "channel": ("ChannelBlock",),
     }
     return {channel: [hashes[name] for name in names] for channel, names in records.items()}
@@ -143,6 +145,10 @@ class Session:
     def facts(self) -> dict[str, Any]:
         """Return what the manifest keeps of the simulation: counters, stalls, tallies."""
         return self._facts
+
+    def sampled_blocks(self) -> list[SampledBlock]:
+        """Return the transport blocks that ns-3 chose for truth replay."""
+        return self._recorder.sampled
 
     def _answer_setup(self, setup: Exchange) -> None:
         text = ns3_setup.setup_text(self._plan).encode()

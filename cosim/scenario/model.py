@@ -19,7 +19,13 @@ from cosim.scenario.radio import (
     PositionM,
     UesSection,
 )
-from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
+from cosim.scenario.run import (
+    ModelsSection,
+    ProfileOverride,
+    RunSection,
+    TracesSection,
+    TruthSection,
+)
 from cosim.scenario.traffic import SemanticTraffic, Traffic
 
 DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0}
@@ -70,6 +76,7 @@ class Scenario(Section):
     )
     models: ModelsSection = quantity(ModelsSection(), "models at the nodes")
     traces: TracesSection = quantity(TracesSection(), "what is written")
+    truth: TruthSection = quantity(TruthSection(), "replay of blocks through the real code")
     profiles: dict[str, ProfileOverride] = quantity(
         text="changes to device profiles, [profiles.NAME]", default_factory=dict
     )

@@ -8,6 +8,7 @@
 #include "nr-phy-abstraction.h"
 #include "nr-scheduler.h"
 #include "nr-trace-sink.h"
+#include "nr-truth-sampler.h"
 
 #include "ns3/object.h"
 #include "ns3/random-variable-stream.h"
@@ -184,6 +185,15 @@ class NrRan : public Object
     void Decode(const Transmission& transmission);
 
     /**
+     * Gives a block that has just been decided to truth replay, with the SINRs in the scratch.
+     *
+     * \param transmission the first transmission
+     * \param sinrDb its effective SINR
+     * \param bler the predicted probability that it is lost
+     */
+    void EmitTruth(const Transmission& transmission, double sinrDb, double bler) const;
+
+    /**
      * \param ue the UE
      * \param prbs PRBs in use
      * \return uplink power of each PRB in W
@@ -237,6 +247,8 @@ class NrRan : public Object
     uint32_t m_grantDelaySlots{0};  //!< data to grant
     Time m_kpiPeriod;               //!< of records
     bool m_slotTrace{true};         //!< whether blocks are recorded
+    double m_truthFraction{0.0};    //!< of blocks given to truth replay
+    NrTruthSampler m_truthSampler;  //!< chooses them
 };
 
 } // namespace ns3
