@@ -151,7 +151,12 @@ class LlamaBackbone(Backbone):
 
         Args:
             prefix: the prefix token's stream before layer `first`, shape [1, hidden].
-            hidden: of the sequences; the other arguments are those of `run`.
+            hidden: as for `run`, like all that follow.
+            positions: of the tokens.
+            lengths: tokens of each sequence.
+            first: number of the first layer.
+            last: number after the last layer.
+            adapters: low-rank changes to weights.
 
         Returns:
             Both streams after layer `last` - 1.

@@ -88,7 +88,7 @@ def test_top_k_keeps_the_largest_and_dropout_keeps_the_mean():
 
 
 def test_error_feedback_brings_the_mean_of_visits_to_the_truth():
-    # What is sent over n visits sums to n·x minus the last residual, so the mean errs by residual/n.
+    # What n visits send sums to n·x minus the last residual: the mean errs by residual/n.
     codec, values, memory = parse_smashed("top0.1-float32"), rows(4), ErrorFeedback()
     total = torch.zeros_like(values)
     for _ in range(50):
