@@ -84,9 +84,12 @@ def _design(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
             show(traffic.round_deadline_s),
             'none with aggregator = "async": nobody waits for anybody',
         )
-    if traffic.labels_at == "device" and design in ("splitlora", "centralised"):
+    if traffic.labels_at == "device" and design not in OWN_SERVER_MODEL:
         yield Problem(
-            f"{at}.labels_at", '"device"', f'"edge" with design = "{design}", which trains there'
+            f"{at}.labels_at",
+            '"device"',
+            f'"edge" with design = "{design}": between the two halves of one client\'s step '
+            "another's would change the server model",
         )
 
 
