@@ -8,6 +8,7 @@ at which everything that ns-3 did before is known; between them only buffers fil
 traces do not depend on the timing of the processes.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -71,6 +72,7 @@ class Session:
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
         self._facts: dict[str, Any] = {}
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
+        self._producer_said = tempfile.TemporaryFile()  # noqa: SIM115 - likewise
         self._now_s = 0.0
 
     def __enter__(self) -> Self:
@@ -193,13 +195,16 @@ class Session:
         process = subprocess.Popen(
             [sys.executable, "-m", "cosim.channel_process"],
             stdin=subprocess.PIPE,
+            stdout=self._producer_said,
             stderr=self._stderr,
             pass_fds=[fd],
             env={**os.environ, "COSIM_BRIDGE_FD": str(fd), "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
         assert process.stdin is not None
-        process.stdin.write(spec_to_json(channel_spec(self._plan, prbs=self._prbs)).encode())
+        request = json.loads(spec_to_json(channel_spec(self._plan, prbs=self._prbs)))
+        request["cache"] = self._plan.scenario.channel.cache
+        process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
         return process
 
@@ -233,6 +238,7 @@ class Session:
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,
                 "stall_s": blocks.stall_s,
+                **self._producer_facts(),
             },
             "agents": {"packets_unknown": self._workload.ledger.unknown},
             "layout": {
@@ -241,6 +247,12 @@ class Session:
                 "serving_cell": self._plan.serving_cell.tolist(),
             },
         }
+
+    def _producer_facts(self) -> dict[str, Any]:
+        """Return the last that the producer said about its work; it says so after each block."""
+        self._producer_said.seek(0)
+        lines = [line for line in self._producer_said if line.endswith(b"\n")]
+        return dict(json.loads(lines[-1])) if lines else {}
 
     def _end_processes(self) -> None:
         for process in (getattr(self, "_ns3", None), self._producer):
@@ -254,3 +266,4 @@ class Session:
             process.wait()
         self._bridge.close()
         self._stderr.close()
+        self._producer_said.close()

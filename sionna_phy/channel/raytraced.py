@@ -101,6 +101,8 @@ class TracerProcess:
 
     def close(self) -> None:
         """End the child."""
+        if self._stderr.closed:
+            return
         if self._child.stdin is not None and not self._child.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.close()
