@@ -3,7 +3,8 @@
 
 Run as `python -m cosim.channel_process` with COSIM_BRIDGE_FD set, a JSON description of the channel
 on standard input, and the bridge's blocks channel as its output. It ends when ns-3 needs no more
-blocks or when its parent does, and says on standard output what it has done. What is wrong with the channel is one line on standard error, without a traceback.
+blocks or when its parent does. After each block it says on standard output what it has done. What
+is wrong with the channel is one line on standard error, without a traceback.
 """
 
 import dataclasses
