@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """EESM betas by our own fit, and how well the mapping predicts on frequency-selective channels.
 
-For each MCS, code blocks are sent over realisations of a tapped delay line. Each realisation has its
-own mean SNR at which half of the blocks are lost, found by Monte Carlo. Were the mapping perfect, the
-effective SINR there would be the SNR at which half of them are lost in AWGN, the same for all
-realisations. Beta is the value that makes the deviations' mean square smallest; what is left of them
-is the mapping's error in dB, stored beside it. The same is done with Sionna's beta.
+For each MCS, code blocks are sent over realisations of a tapped delay line. Each realisation has
+its own mean SNR at which half of the blocks are lost, found by Monte Carlo. Were the mapping
+perfect, the effective SINR there would be the SNR at which half of them are lost in AWGN, the same
+for all realisations. Beta is the value that makes the deviations' mean square smallest; what is
+left of them is the mapping's error in dB, stored beside it. The same is done with Sionna's beta.
 """
 
 import json

@@ -43,7 +43,8 @@ def test_realisations_have_mean_one_and_are_selective():
 
 def test_on_a_flat_channel_the_threshold_is_that_of_awgn():
     # MCS 14 with 100 bits: half of the blocks at 6.8 dB in the shipped table (fit of 2400 blocks).
-    # Some 5 points of 30 blocks on a waterfall 0.9 dB wide: to about 0.9 / sqrt(100) dB; four of them.
+    # Some 5 points of 30 blocks on a waterfall 0.9 dB wide: to about 0.9 / sqrt(100) dB; four of
+    # them.
     from sionna_phy.abstraction import load_bler_table
 
     expected = load_bler_table("semcosim").snr_at(14, 100, 0.5)
