@@ -49,6 +49,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         ue_antennas=ues.antennas,
         los=channel.los,
         shadowing=channel.shadowing,
+        large_scale=channel.large_scale,
         gain_db=channel.gain_db,
         o2i=channel.o2i,
         office=channel.office,

@@ -80,6 +80,11 @@ class ChannelSection(Section):
         source="TR 38.901 table 7.4.2-1",
     )
     shadowing: bool = quantity(True, "draw shadow fading", source="TR 38.901 clause 7.4.1")
+    large_scale: Literal["evolving", "fixed"] = quantity(
+        "evolving",
+        "whether path loss and shadowing follow moving UEs (umi, uma, rma, inh, inf)",
+        source="TR 38.901 clauses 7.4.4 and 7.6.3",
+    )
     block_duration_s: float = quantity(
         0.1, "simulated time that one channel block covers", unit="s", gt=0.0, le=60.0
     )

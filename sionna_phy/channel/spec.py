@@ -43,6 +43,8 @@ class ChannelSpec:
             clause 7.4.3.2); None: nobody is in a car.
         pathloss: apply path and penetration loss.
         shadowing: draw shadow fading.
+        large_scale: "fixed", or path loss and shadowing that follow moving UEs ("evolving"), for
+            the models of TR 38.901.
         gain_db: of every serving link, only for "constant".
         layers: spatial layers of a serving link, at most.
         precoder: "svd" (both sides know the channel) or "codebook" (TS 38.214 clause 5.2.2.2.1,
@@ -88,6 +90,7 @@ class ChannelSpec:
     ue_in_car: npt.NDArray[np.bool_] | None = None
     pathloss: bool = True
     shadowing: bool = True
+    large_scale: Literal["fixed", "evolving"] = "fixed"
     gain_db: float = -100.0
     layers: int = 1
     precoder: Literal["svd", "codebook"] = "svd"

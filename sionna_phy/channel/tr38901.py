@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sionna_phy.channel.base import ChannelProducer
+from sionna_phy.channel.large_scale import LargeScaleTrack
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
@@ -42,7 +43,7 @@ cluster delay spread: TR 38.901 table 7.5-5 and equation 7.5-26."""
 
 @dataclass(frozen=True)
 class LargeScale:
-    """What stays constant over a run; arrays have shape [cells, ues].
+    """Of the start of a run; arrays have shape [cells, ues].
 
     Attributes:
         path_loss_db: with penetration loss, without shadowing.
@@ -64,6 +65,7 @@ class Tr38901Producer(ChannelProducer):
             raise ChannelSpecError(f'ue_indoor: all UEs of the model "{spec.model}" are indoors')
         self._sum: RayGains | None = None
         self._large_scale: LargeScale | None = None
+        self._track: LargeScaleTrack | None = None
 
     @property
     def large_scale(self) -> LargeScale:
@@ -80,12 +82,22 @@ class Tr38901Producer(ChannelProducer):
             model = make_model(self.spec)
             rays, self._large_scale = draw_rays(model, self.spec)
             self._sum = RayGains(rays, self.spec)
+            if self.spec.large_scale == "evolving" and np.any(self.spec.ue_velocities_m_s):
+                start = self._large_scale
+                self._track = LargeScaleTrack(
+                    self.spec, model._scenario, start.shadowing_db, start.los
+                )
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`."""
         self.prepare()
         assert self._sum is not None
-        return self._sum.gains(number)
+        gains = self._sum.gains(number)
+        if self._track is not None:
+            with one_thread(), sionna_seed(self.spec.seed):
+                change = 10 ** (self._track.change_db(number) / 10)
+            gains *= change.astype(np.float32)[..., None, None]
+        return gains
 
 
 @contextmanager
