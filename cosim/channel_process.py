@@ -61,6 +61,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         rt_max_depth=channel.rt_max_depth,
         rt_samples=channel.rt_samples,
         rt_paths=channel.rt_paths,
+        rt_step_m=channel.rt_step_m,
         blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,

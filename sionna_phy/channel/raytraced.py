@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Ray tracing: all links of a scene solved in one call a block, in a guarded child process.
 
-At the beginning of a block the paths between all cells and all UEs are found where the UEs are
-then; inside the block each path turns with its Doppler shift. So moving UEs see paths appear,
-disappear and change their delays from block to block, and phases that go on as the distances do.
-Exact are the geometry at each block's beginning, the delays and the phases there; approximations
-are that amplitudes, delays and directions hold for the block's length, and what the solver leaves
+The paths between all cells and all UEs are found at the beginning of a block; until the fastest UE
+has moved by `rt_step_m` each path turns with its Doppler shift, then they are found anew. So moving
+UEs see paths appear, disappear and change their delays, and phases that go on as the distances do.
+Exact are the geometry where paths are found, the delays and the phases there. Approximations are
+that amplitudes, delays and directions hold for a step (a path's phase is then off by
+pi s^2 / (lambda R) at most: 0.18 rad after 0.5 m at 50 m and 3.5 GHz), and what the solver leaves
 out (diffuse scattering and diffraction are off; `rt_max_depth` interactions at most).
 """
 
@@ -130,8 +131,10 @@ class RayTracedProducer(ChannelProducer):
         if not spec.scene:
             raise ChannelSpecError('scene: the model "rt" needs a scene, such as "munich"')
         self._process: TracerProcess | None = None
-        self._moving = bool(np.any(spec.ue_velocities_m_s))
-        self._still: RayGains | None = None
+        fastest = float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
+        step = spec.rt_step_m / max(fastest * spec.block_duration_s, 1e-12)
+        self.blocks_of_a_solve = max(1, int(min(step + 1e-9, 10**9)))
+        self._found: tuple[int, RayGains] | None = None
 
     def prepare(self) -> None:
         """Start the ray tracer and load the scene."""
@@ -149,13 +152,11 @@ class RayTracedProducer(ChannelProducer):
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`. If no UE moves, the paths are found once."""
-        if self._moving or self._still is None:
+        first = number // self.blocks_of_a_solve * self.blocks_of_a_solve
+        if self._found is None or self._found[0] != first:
             with one_thread():
-                block = RayGains(self.rays(number), self.spec)
-            if self._moving:
-                return block.at(0.0)
-            self._still = block
-        return self._still.at(0.0)
+                self._found = first, RayGains(self.rays(first), self.spec)
+        return self._found[1].at((number - first) * self.spec.block_duration_s)
 
     def close(self) -> None:
         """End the ray tracer's process."""
