@@ -191,6 +191,14 @@ def _ues(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _mac(scenario: Scenario) -> Iterator[Problem]:
+    table = scenario.mac.bler_table
+    if table not in names.bler_table_names() and not table.endswith(".json"):
+        yield Problem(
+            "mac.bler_table",
+            show(table),
+            f"{_listed(names.bler_table_names())}, or a file (.json) of `cosim phy bler`",
+            _near(table, names.bler_table_names()),
+        )
     if scenario.mac.ul_alpha not in UL_ALPHAS:
         yield Problem(
             "mac.ul_alpha", show(scenario.mac.ul_alpha), f"{_listed(UL_ALPHAS)} (TS 38.331)"

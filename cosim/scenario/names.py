@@ -60,3 +60,8 @@ def profile_names() -> tuple[str, ...]:
     from models.compression import PROFILES
 
     return tuple(PROFILES)
+
+
+def bler_table_names() -> tuple[str, ...]:
+    """Return the names of the shipped block error tables (`sionna_phy.abstraction.tables`)."""
+    return ("semcosim", "sionna")  # repeated here: that package needs NumPy

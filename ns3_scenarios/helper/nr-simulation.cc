@@ -272,4 +272,24 @@ Ptr<NrRan> NrSimulation::GetRan() const
     return m_ran;
 }
 
+NodeContainer NrSimulation::GetCore() const
+{
+    return NodeContainer(m_edge, m_upfNode);
+}
+
+NodeContainer NrSimulation::GetGnbs() const
+{
+    return m_gnbs;
+}
+
+NodeContainer NrSimulation::GetUes() const
+{
+    return m_ues;
+}
+
+const SimulationSetup& NrSimulation::GetSetup() const
+{
+    return m_setup;
+}
+
 } // namespace ns3

@@ -84,6 +84,26 @@ class NrSimulation
      */
     Ptr<NrRan> GetRan() const;
 
+    /**
+     * \return edge server and UPF
+     */
+    NodeContainer GetCore() const;
+
+    /**
+     * \return the gNBs, by cell
+     */
+    NodeContainer GetGnbs() const;
+
+    /**
+     * \return the UEs
+     */
+    NodeContainer GetUes() const;
+
+    /**
+     * \return what was asked for
+     */
+    const SimulationSetup& GetSetup() const;
+
   private:
     /// Makes nodes and links of the core.
     void BuildCore();
