@@ -13,6 +13,7 @@ import numpy as np
 
 from cosim.plan import Plan
 from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.scenario.bearer import bearer_options
 from sionna_phy.abstraction import BlerTable
 
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
@@ -71,8 +72,14 @@ def setup_text(plan: Plan) -> str:
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
         "ns3::NrLinkAdaptation::DelaySlots": mac.cqi_delay_slots,
-        "ns3::NrRlcUm::QueueLimit": mac.queue_limit_bytes,
+        "ns3::NrRlc::QueueLimit": mac.queue_limit_bytes,
         "ns3::NrRlcUm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollRetransmit": f"{mac.rlc_poll_retransmit_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollPdu": mac.rlc_poll_pdu,
+        "ns3::NrRlcAm::PollByte": mac.rlc_poll_bytes,
+        "ns3::NrRlcAm::MaxRetx": mac.rlc_max_retx,
+        "ns3::NrRlcStatus::StatusProhibit": f"{mac.rlc_status_prohibit_s * 1e9:.0f}ns",
     }
     lines = [
         f"global RngSeed {plan.seed('ns3', 'seed', bits=31) or 1}",
@@ -90,7 +97,7 @@ def setup_text(plan: Plan) -> str:
         traffic = flow.traffic
         common = (
             f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
-            f"fiveqi={traffic.fiveqi} priority={traffic.priority}"
+            f"fiveqi={traffic.fiveqi} priority={traffic.priority}{bearer_options(traffic)}"
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
+from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.model import Scenario
@@ -220,6 +221,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                     show(traffic.ues),
                     f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
                 )
+        pattern = scenario.carrier.tdd_pattern if scenario.carrier.duplex == "tdd" else ""
+        yield from check_bearer(traffic, at, pattern=pattern)
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):

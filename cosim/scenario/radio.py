@@ -263,6 +263,44 @@ class MacSection(Section):
         gt=0.0,
         le=10.0,
     )
+    rlc_poll_retransmit_s: float = quantity(
+        0.045,
+        "how long acknowledged mode waits for a status report that it asked for",
+        unit="s",
+        source="t-PollRetransmit, TS 38.322 clause 7.3",
+        gt=0.0,
+        le=4.0,
+    )
+    rlc_status_prohibit_s: float = quantity(
+        0.01,
+        "least time between two status reports of a flow",
+        unit="s",
+        source="t-StatusProhibit, TS 38.322 clause 7.3",
+        ge=0.0,
+        le=2.4,
+    )
+    rlc_max_retx: int = quantity(
+        8,
+        "how often acknowledged mode sends a packet again before it gives it up",
+        source="maxRetxThreshold, TS 38.331: 1 to 32",
+        ge=1,
+        le=32,
+    )
+    rlc_poll_pdu: int = quantity(
+        64,
+        "PDUs after which acknowledged mode asks for a status report, 0 for any number",
+        source="pollPDU, TS 38.331",
+        ge=0,
+        le=65_536,
+    )
+    rlc_poll_bytes: int = quantity(
+        125_000,
+        "bytes after which acknowledged mode asks for a status report, 0 for any number",
+        unit="bytes",
+        source="pollByte, TS 38.331",
+        ge=0,
+        le=40_000_000,
+    )
     queue_limit_bytes: int = quantity(
         1_000_000,
         "RLC queue of a flow; what does not fit is dropped",

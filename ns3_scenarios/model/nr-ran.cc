@@ -204,6 +204,10 @@ uint32_t NrRan::AddUe(uint32_t cell)
         link->Configure(cell, number, uplink, m_sink, [this, number, uplink](Ptr<Packet> packet) {
             (uplink ? m_toNetwork : m_toUe)(number, packet);
         });
+        if (uplink)
+        {
+            link->SetPendingCallback([this, number] { m_ues[number].buffer.NoteData(m_slot); });
+        }
         ue.links[uplink] = link;
     }
     m_ues.push_back(ue);
@@ -212,7 +216,11 @@ uint32_t NrRan::AddUe(uint32_t cell)
 
 void NrRan::AddFlow(const NrFlowConfig& flow)
 {
-    m_ues.at(flow.ue).links[flow.uplink]->AddBearer(flow);
+    auto& links = m_ues.at(flow.ue).links;
+    if (Ptr<NrRlcStatus> status = links[flow.uplink]->AddBearer(flow))
+    {
+        links[!flow.uplink]->AddStatusBearer(flow, status);
+    }
 }
 
 void NrRan::SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork)
