@@ -54,6 +54,7 @@ class NrSimulation
      * \param bytes how many
      * \param messageId message that it belongs to
      * \param importance PDU-set importance
+     * \param share of the message's units that it holds, 0 if unknown
      * \param deadline when it becomes useless
      */
     void Send(uint32_t flow,
@@ -61,6 +62,7 @@ class NrSimulation
               uint32_t bytes,
               uint64_t messageId,
               double importance,
+              double share,
               Time deadline);
 
     /**

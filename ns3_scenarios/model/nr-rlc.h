@@ -111,6 +111,11 @@ class NrRlc : public Object
     virtual NrSduPtr GetHead() const;
 
     /**
+     * \return the packets that wait, in the order in which they are sent
+     */
+    const std::deque<NrSduPtr>& GetQueue() const;
+
+    /**
      * \param rlcPdu bytes of an RLC PDU
      * \return bytes of its MAC subheader (TS 38.321 clause 6.1.2: 8- or 16-bit length)
      */

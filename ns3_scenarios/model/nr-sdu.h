@@ -28,6 +28,7 @@ struct NrSdu
     uint64_t id{0};                  //!< packet number in the run
     uint64_t messageId{0};           //!< semantic message or PDU set, 0 for none
     double importance{0.0};          //!< PDU-set importance
+    double share{0.0};               //!< share of the message's units in it, 0 unknown
     Time deadline{Time::Max()};      //!< useless afterwards
     Time discardAt{Time::Max()};     //!< expiry of PDCP's discard timer
     uint64_t count{0};               //!< PDCP COUNT, given when its first byte is sent
