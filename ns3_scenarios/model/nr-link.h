@@ -88,6 +88,20 @@ class NrLink : public Object
     void SetPendingCallback(NrRlc::PendingCallback callback);
 
     /**
+     * Leaves the cell: what is in the air is lost, entities start anew.
+     *
+     * \param forward whether packets that wait are taken along
+     */
+    void Reestablish(bool forward);
+
+    /**
+     * Arrives in a cell, of whose channel nothing is known.
+     *
+     * \param cell the cell
+     */
+    void SetCell(uint32_t cell);
+
+    /**
      * Takes an IP packet into the bearer of its UDP destination port, or the default bearer.
      *
      * \param packet the packet
