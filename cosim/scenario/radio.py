@@ -63,9 +63,10 @@ class CarrierSection(Section):
 class ChannelSection(Section):
     """The radio channel between every UE and every cell."""
 
-    model: Literal["umi", "uma", "rma", "constant"] = quantity(
+    model: Literal["umi", "uma", "rma", "constant", "distance"] = quantity(
         "umi",
-        "street canyon, urban macro, rural macro, or a constant gain without fading",
+        "street canyon, urban macro, rural macro, a constant gain without fading, or a gain by "
+        "distance alone (gain_db at 1 km, 37.6 dB a decade)",
         source="TR 38.901 table 7.4.1-1",
     )
     los: Literal["random", "always", "never"] = quantity(
@@ -89,7 +90,8 @@ class ChannelSection(Section):
     )
     gain_db: float = quantity(
         -100.0,
-        'power gain of every link on every PRB; only with model = "constant"',
+        'power gain of every link on every PRB, or at 1 km; only with model = "constant" or '
+        '"distance"',
         unit="dB",
         ge=-250.0,
         le=0.0,
@@ -300,6 +302,13 @@ class MacSection(Section):
         source="pollByte, TS 38.331",
         ge=0,
         le=40_000_000,
+    )
+    max_interferers: int = quantity(
+        0,
+        "other cells that a receiver counts PRB by PRB, the strongest; what the rest adds is noise "
+        "at its average; 0 for all",
+        ge=0,
+        le=1000,
     )
     queue_limit_bytes: int = quantity(
         1_000_000,

@@ -313,13 +313,31 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
             else
             {
                 s.ReadOptions({"cell"});
-                setup.ues.push_back({Vector(x, y, z), s.CountOption("cell")});
+                setup.ues.push_back({Vector(x, y, z), s.CountOption("cell"), {}});
                 if (setup.ues.back().cell >= setup.cells.size())
                 {
                     s.Fail("cell=" + std::to_string(setup.ues.back().cell) +
                            ": there is no such cell before this line");
                 }
             }
+        }
+        else if (word == "waypoint")
+        {
+            const uint32_t index = s.Count("UE");
+            const Time time = Seconds(s.Number("time"));
+            const double x = s.Number("x");
+            const double y = s.Number("y");
+            const double z = s.Number("z");
+            if (index >= setup.ues.size())
+            {
+                s.Fail("there is no UE " + std::to_string(index) + " before this line");
+            }
+            auto& waypoints = setup.ues[index].waypoints;
+            if (time <= (waypoints.empty() ? Time(0) : waypoints.back().first))
+            {
+                s.Fail("times of a UE's waypoints must go up from 0");
+            }
+            waypoints.emplace_back(time, Vector(x, y, z));
         }
         else if (word == "flow")
         {
@@ -341,7 +359,7 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         else
         {
             s.Fail("unknown statement '" + word +
-                   "': default, global, duration_s, backhaul, cell, ue or flow");
+                   "': default, global, duration_s, backhaul, cell, ue, waypoint or flow");
         }
     }
     if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())

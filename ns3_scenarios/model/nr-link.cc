@@ -134,6 +134,34 @@ void NrLink::SetPendingCallback(NrRlc::PendingCallback callback)
     m_pending = std::move(callback);
 }
 
+void NrLink::Reestablish(bool forward)
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state != NrHarqProcess::State::IDLE && !process.decoded)
+        {
+            for (const auto& segment : process.segments)
+            {
+                segment.entity->Lose(segment, PacketReason::HANDOVER);
+            }
+        }
+        process.segments.clear();
+        process.state = NrHarqProcess::State::IDLE;
+    }
+    for (Bearer& bearer : m_bearers)
+    {
+        bearer.rlc->Reestablish(forward);
+    }
+}
+
+void NrLink::SetCell(uint32_t cell)
+{
+    m_cell = cell;
+    m_counter.cell = cell;
+    m_adaptation = CreateObject<NrLinkAdaptation>();
+    m_averageRate = 0.0;
+}
+
 NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
 {
     // IPv4 and the first half of UDP, read in place: parsing headers costs a copy of the packet.

@@ -88,6 +88,20 @@ class NrLink : public Object
     void SetPendingCallback(NrRlc::PendingCallback callback);
 
     /**
+     * Leaves the cell: what is in the air is lost, entities start anew.
+     *
+     * \param forward whether packets that wait are taken along
+     */
+    void Reestablish(bool forward);
+
+    /**
+     * Arrives in a cell, of whose channel nothing is known.
+     *
+     * \param cell the cell
+     */
+    void SetCell(uint32_t cell);
+
+    /**
      * Takes an IP packet into the bearer of its UDP destination port, or the default bearer.
      *
      * \param packet the packet
@@ -233,6 +247,7 @@ class NrLink : public Object
     bool m_uplink{false};                           //!< direction
     Ptr<NrTraceSink> m_sink;                        //!< where records go
     DeliverCallback m_deliver;                      //!< takes packets at the far end
+    NrRlc::PendingCallback m_pending;               //!< told of unexpected demand
     std::vector<Bearer> m_bearers;                  //!< by priority, the default bearer last
     std::vector<NrHarqProcess> m_processes;         //!< HARQ
     Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
@@ -243,7 +258,6 @@ class NrLink : public Object
     uint32_t m_describedPackets{0};                 //!< in a description at most
     std::vector<NrQueueItem> m_described;           //!< the packets that wait
     std::unordered_map<uint64_t, double> m_covered; //!< share of a message that was sent
-    NrRlc::PendingCallback m_pending;               //!< told of unexpected demand
 };
 
 } // namespace ns3

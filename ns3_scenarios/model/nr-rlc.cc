@@ -130,6 +130,11 @@ NrSduPtr NrRlc::GetHead() const
     return m_queue.empty() ? nullptr : m_queue.front();
 }
 
+const std::deque<NrSduPtr>& NrRlc::GetQueue() const
+{
+    return m_queue;
+}
+
 uint32_t NrRlc::GetMacHeader(uint32_t rlcPdu)
 {
     return rlcPdu < 256 ? 2 : 3;

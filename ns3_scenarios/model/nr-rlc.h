@@ -111,7 +111,7 @@ class NrRlc : public Object
     virtual NrSduPtr GetHead() const;
 
     /**
-     * \return packets with bytes that were not sent yet, in the order in which they are sent
+     * \return the packets that wait, in the order in which they are sent
      */
     const std::deque<NrSduPtr>& GetQueue() const;
 

@@ -205,7 +205,9 @@ enum class Direction : std::uint32_t
     F(std::uint64_t, app_delivered)
 
 /// Header of one channel block; the array that follows is float32, C order,
-/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included).
+/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included). With
+/// `interference` 1, the last of the layers is none: it holds the gains of links as interferers,
+/// without beamforming, and the others are those of links that may serve.
 #define COSIM_CHANNEL_BLOCK_FIELDS(F, A) \
     F(std::uint64_t, number)             \
     F(double, t_start_s)                 \
@@ -215,7 +217,7 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, ues)                \
     F(std::uint32_t, layers)             \
     F(std::uint32_t, prbs)               \
-    F(std::uint32_t, reserved)
+    F(std::uint32_t, interference)
 
 COSIM_RECORD(SetupRequest, COSIM_SETUP_REQUEST_FIELDS);
 COSIM_RECORD(SetupPart, COSIM_SETUP_PART_FIELDS);
