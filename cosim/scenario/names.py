@@ -55,6 +55,13 @@ def agent_names() -> tuple[str, ...]:
     return agent_names()
 
 
+def scheduler_names() -> tuple[str, ...]:
+    """Return the names of all registered schedulers."""
+    from cosim.schedulers.registry import scheduler_names
+
+    return scheduler_names()
+
+
 def profile_names() -> tuple[str, ...]:
     """Return the names of all device profiles."""
     from models.compression import PROFILES
