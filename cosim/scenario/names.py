@@ -6,6 +6,7 @@ registered is known here too.
 """
 
 import re
+import sys
 
 _RUNG_PATTERNS = {"llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?"}
 """Codec → further rungs than the named ones: bottleneck size, bits a value, tokens kept."""
@@ -57,9 +58,9 @@ def agent_names() -> tuple[str, ...]:
 
 def scheduler_names() -> tuple[str, ...]:
     """Return the names of all registered schedulers."""
-    from cosim.schedulers.registry import scheduler_names
-
-    return scheduler_names()
+    # What was never imported has registered nothing; importing it takes NumPy.
+    registry = sys.modules.get("cosim.schedulers.registry")
+    return tuple(registry.scheduler_names()) if registry is not None else ()
 
 
 def profile_names() -> tuple[str, ...]:
