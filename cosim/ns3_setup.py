@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from cosim.plan import Plan
-from cosim.scenario import AgentTraffic, CbrTraffic, SemanticTraffic
+from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
 
@@ -132,7 +133,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
             )
-        elif isinstance(traffic, AgentTraffic):
+        elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         else:
@@ -147,10 +148,11 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
     return "\n".join(lines) + "\n"
 
 
-def _harq_options(traffic: SemanticTraffic | CbrTraffic | AgentTraffic) -> str:
-    """Return the flow's options on its number of transmissions."""
-    text = "" if traffic.max_harq_tx is None else f" max_harq_tx={traffic.max_harq_tx}"
-    if not isinstance(traffic, CbrTraffic) and traffic.less_harq_tx is not None:
+def _harq_options(traffic: Traffic) -> str:
+    """Return the flow's options on its number of transmissions, where its kind has any."""
+    most = getattr(traffic, "max_harq_tx", None)
+    text = "" if most is None else f" max_harq_tx={most}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
         text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
     return text
 

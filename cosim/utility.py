@@ -13,6 +13,7 @@ import numpy as np
 
 from cosim.plan import Plan
 from cosim.scenario import SemanticTraffic
+from cosim.scenario.names import SERVICE_CODEC
 from models.codecs import Codec, get_codec
 from models.codecs.base import ReceivedMessage
 from models.tasks import get_task
@@ -86,8 +87,8 @@ def measure_utilities(plan: Plan) -> Mapping[int, UtilityCurve]:
     curves: dict[int, UtilityCurve] = {}
     for flow in plan.flows:
         traffic = flow.traffic
-        if not isinstance(traffic, SemanticTraffic):
-            continue
+        if not isinstance(traffic, SemanticTraffic) or traffic.codec == SERVICE_CODEC:
+            continue  # what is trained during the run has no accuracy beforehand
         key = (traffic.codec, traffic.task, traffic.rung, traffic.budget_bytes)
         if key not in known:
             known[key] = measure_utility(

@@ -24,7 +24,7 @@ def mac_problems(scenario: Scenario) -> Iterator[Problem]:
         )
     for index, traffic in enumerate(scenario.traffic):
         less = getattr(traffic, "less_harq_tx", None)
-        most = traffic.max_harq_tx or mac.max_harq_tx
+        most = getattr(traffic, "max_harq_tx", None) or mac.max_harq_tx
         if less is not None and less > most:
             yield Problem(
                 f"traffic.{index}.less_harq_tx",

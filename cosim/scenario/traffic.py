@@ -229,4 +229,10 @@ class AgentTraffic(Section):
     less_harq_tx: int | None = _less_harq_tx()
 
 
-Traffic = Annotated[SemanticTraffic | CbrTraffic | AgentTraffic, Field(discriminator="kind")]
+# At the end, because these build on what stands above.
+from cosim.scenario.finetuning import FinetuningTraffic  # noqa: E402
+
+Traffic = Annotated[
+    SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic,
+    Field(discriminator="kind"),
+]
