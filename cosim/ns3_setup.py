@@ -106,6 +106,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrRan::UlGrantDelay": mac.ul_grant_delay_slots,
         "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
         "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
+        "ns3::NrRan::TruthFraction": scenario.truth.fraction,
         "ns3::NrLink::HarqProcesses": mac.harq_processes,
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),

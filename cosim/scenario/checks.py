@@ -125,6 +125,7 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
 
 def _channel(scenario: Scenario) -> Iterator[Problem]:
     channel, carrier = scenario.channel, scenario.carrier
+    yield from _channel_model(scenario)
     slot_s = carrier.slot_s
     interval_s = channel.sample_interval_s
     if interval_s < slot_s * (1 - 1e-9):
@@ -163,6 +164,23 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
                 f"PRBs take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
                 "use shorter blocks (channel.block_duration_s) or fewer samples, UEs or cells",
             )
+
+
+def _channel_model(scenario: Scenario) -> Iterator[Problem]:
+    channel = scenario.channel
+    for model, key, example in (("rt", "scene", '"munich"'), ("replay", "file", "its path")):
+        value = getattr(channel, key)
+        if channel.model == model and not value:
+            yield Problem(f"channel.{key}", "", f"is needed with channel.model = {show(model)}: "
+                          f"{example}")  # fmt: skip
+        elif channel.model != model and value:
+            yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
+    if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
+        yield Problem(
+            "ues.indoor_fraction",
+            show(scenario.ues.indoor_fraction),
+            f"1.0 with channel.model = {show(channel.model)}: everybody is indoors",
+        )
 
 
 def _ues(scenario: Scenario) -> Iterator[Problem]:
