@@ -85,7 +85,7 @@ void Report(const std::vector<double>& latencies, double wall, double cpu)
     std::fflush(stdout);
 }
 
-/// echo SECONDS BATCH: batches there and back for a time.
+/// echo SECONDS BATCH START: batches there and back for a time, from an instant of the clock on.
 int Echo(Bridge& bridge)
 {
     const auto batch = Argument(2);
@@ -99,6 +99,10 @@ int Echo(Bridge& bridge)
         echo.Call();
     }
     latencies.reserve(1 << 22);
+    while (Now() < std::stod(g_arguments.at(3)))
+    {
+        ::usleep(1000);
+    }
     const double start = Now();
     const double cpu = CpuSeconds(RUSAGE_SELF);
     for (double before = Now(); before - start < limit && latencies.size() < latencies.capacity();)
@@ -107,7 +111,12 @@ int Echo(Bridge& bridge)
         {
             echo.Append().values[0] = static_cast<float>(i);
         }
-        if (echo.Call().size() != batch)
+        float sum = 0.0F; // the answer is read, so that its lines really travel
+        for (const Sample& answer : echo.Call())
+        {
+            sum += answer.values[0];
+        }
+        if (sum != static_cast<float>(batch * (batch - 1) / 2))
         {
             return 2;
         }
@@ -120,16 +129,17 @@ int Echo(Bridge& bridge)
     return 0;
 }
 
-/// pingpong futex|spin SECONDS: the same 64 bytes between two C++ processes.
+/// pingpong futex|spin SECONDS BATCH: as many bytes between two C++ processes.
 int PingPong(bool spin)
 {
     struct Shared
     {
         alignas(64) std::atomic<std::uint32_t> ping;
-        float there[16];
+        alignas(64) float there[64 * 16];
         alignas(64) std::atomic<std::uint32_t> pong;
-        float back[16];
+        alignas(64) float back[64 * 16];
     };
+    const auto bytes = Argument(3) * sizeof(Sample);
     auto* shared = static_cast<Shared*>(
         ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     const auto wait = [spin](std::atomic<std::uint32_t>& word, std::uint32_t old) {
@@ -159,7 +169,7 @@ int PingPong(bool spin)
     {
         for (std::uint32_t seen = 0; (seen = wait(shared->ping, seen)) != kEnd;)
         {
-            std::memcpy(shared->back, shared->there, sizeof shared->back);
+            std::memcpy(shared->back, shared->there, bytes);
             tell(shared->pong, seen);
         }
         ::_exit(0);
@@ -172,9 +182,20 @@ int PingPong(bool spin)
     std::uint32_t number = 0;
     for (double before = Now(); before - start < limit && latencies.size() < latencies.capacity();)
     {
-        shared->there[0] = static_cast<float>(number);
+        const auto floats = bytes / sizeof(float);
+        for (std::size_t i = 0; i < floats; i += 16)
+        {
+            shared->there[i] = static_cast<float>(number);
+        }
         tell(shared->ping, number + 1);
         wait(shared->pong, number);
+        for (std::size_t i = 0; i < floats; i += 16)
+        {
+            if (shared->back[i] != static_cast<float>(number))
+            {
+                return 2;
+            }
+        }
         ++number;
         const double now = Now();
         latencies.push_back(now - before);
@@ -208,6 +229,19 @@ int Stream(Bridge& bridge)
     return 0;
 }
 
+double Sum(std::span<const float> data)
+{
+    float part[8]{};
+    for (std::size_t i = 0; i + 8 <= data.size(); i += 8)
+    {
+        for (std::size_t k = 0; k < 8; ++k)
+        {
+            part[k] += data[i + k];
+        }
+    }
+    return std::accumulate(part, part + 8, 0.0F);
+}
+
 /// blocks BLOCKS SLOTS BYTES READ: takes blocks; with READ 1 it adds up every float.
 int Blocks(Bridge& bridge)
 {
@@ -226,16 +260,7 @@ int Blocks(Bridge& bridge)
         }
         if (Argument(4) != 0)
         {
-            const auto data = blocks.Data();
-            float part[8]{};
-            for (std::size_t i = 0; i + 8 <= data.size(); i += 8)
-            {
-                for (std::size_t k = 0; k < 8; ++k)
-                {
-                    part[k] += data[i + k];
-                }
-            }
-            sum += std::accumulate(part, part + 8, 0.0F);
+            sum += Sum(blocks.Data());
         }
         blocks.Release();
     }
@@ -245,6 +270,69 @@ int Blocks(Bridge& bridge)
                 sum);
     std::fflush(stdout);
     bridge.Finish();
+    return 0;
+}
+
+/// handover COUNT SLOTS BYTES: blocks that one process writes and another reads, with spins alone.
+int HandOver()
+{
+    const auto count = Argument(1);
+    const auto slots = Argument(2);
+    const auto bytes = Argument(3);
+    struct Counts
+    {
+        alignas(64) std::atomic<std::uint64_t> published;
+        alignas(64) std::atomic<std::uint64_t> released;
+    };
+    auto* base = static_cast<char*>(::mmap(nullptr,
+                                           4096 + slots * bytes,
+                                           PROT_READ | PROT_WRITE,
+                                           MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE,
+                                           -1,
+                                           0));
+    auto* counts = reinterpret_cast<Counts*>(base);
+    const auto slot = [&](std::uint64_t number) {
+        return std::span<float>(reinterpret_cast<float*>(base + 4096 + number % slots * bytes),
+                                bytes / sizeof(float));
+    };
+    const pid_t child = ::fork();
+    if (child == 0)
+    {
+        for (std::uint64_t number = 0; number < count; ++number)
+        {
+            while (number - counts->released.load(std::memory_order_acquire) >= slots)
+            {
+                Relax();
+            }
+            std::ranges::fill(slot(number), 1.0F);
+            counts->published.store(number + 1, std::memory_order_release);
+        }
+        ::_exit(0);
+    }
+    double sum = 0.0;
+    double start = 0.0;
+    for (std::uint64_t number = 0; number < count; ++number)
+    {
+        while (counts->published.load(std::memory_order_acquire) <= number)
+        {
+            Relax();
+        }
+        start = number == 2 * slots ? Now() : start;
+        sum += Sum(slot(number));
+        counts->released.store(number + 1, std::memory_order_release);
+    }
+    std::printf("{\"wall_s\": %.6f, \"sum\": %.1f}\n", Now() - start, sum);
+    ::waitpid(child, nullptr, 0);
+    return 0;
+}
+
+/// spin SECONDS: what a wait without a futex does.
+int Spin()
+{
+    for (const double end = Now() + std::stod(g_arguments.at(1)); Now() < end;)
+    {
+        Relax();
+    }
     return 0;
 }
 
@@ -277,6 +365,14 @@ int main(int argc, char** argv)
     if (mode == "pingpong")
     {
         return PingPong(g_arguments.at(1) == "spin");
+    }
+    if (mode == "handover")
+    {
+        return HandOver();
+    }
+    if (mode == "spin")
+    {
+        return Spin();
     }
     if (mode == "copy")
     {

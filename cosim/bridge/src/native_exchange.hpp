@@ -24,6 +24,7 @@ class NativeExchange
         : m_side(side),
           m_entry(side.Entry(channel, ChannelKind::EXCHANGE)),
           m_control(side.At<ExchangeControl>(m_entry.offset)),
+          m_requestRecords(side.At<char>(m_entry.recordsOffset[0])),
           m_replyRecords(side.At<char>(m_entry.recordsOffset[1]))
     {
     }
@@ -57,6 +58,9 @@ class NativeExchange
     }
 
   private:
+    /// Bytes fetched ahead of NumPy's use.
+    static constexpr std::size_t kMostAhead = 4 * kLinesAhead * kCacheLine;
+
     static constexpr const char* kReceiveDoc =
         R"(receive($self, /, timeout_s=inf)
 --
@@ -170,9 +174,9 @@ Raises:
                 return nullptr;
             }
             PyObject* array = exchange.View(self, 1, count);
-            std::memset(exchange.m_replyRecords,
-                        0,
-                        static_cast<std::size_t>(count) * exchange.m_entry.recordBytes[1]);
+            const auto bytes = static_cast<std::size_t>(count) * exchange.m_entry.recordBytes[1];
+            Prefetch(exchange.m_replyRecords, std::min(bytes, kMostAhead), true);
+            std::memset(exchange.m_replyRecords, 0, bytes);
             exchange.m_replyCount = count;
             exchange.m_used = 0;
             return array;
@@ -208,6 +212,9 @@ Raises:
                 return py::handle(self).attr("_over")(how, timeout).release().ptr();
             }
         }
+        Prefetch(m_requestRecords,
+                 std::min(static_cast<std::size_t>(count) * m_entry.recordBytes[0], kMostAhead),
+                 false);
         return View(self, 0, count);
     }
 
@@ -335,6 +342,7 @@ Raises:
     NativeSide& m_side;
     const ChannelEntry& m_entry;
     ExchangeControl* m_control;
+    const char* m_requestRecords;
     char* m_replyRecords;
     Cache m_views[2];
     std::int64_t m_replyCount = -1;
