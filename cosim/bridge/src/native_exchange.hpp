@@ -306,21 +306,18 @@ Raises:
             throw BridgeError(std::string("exchange '") + m_entry.name +
                               "': there is no request to answer");
         }
-        m_control->inRecords = static_cast<std::uint32_t>(std::max<std::int64_t>(m_replyCount, 0));
-        m_control->inPayload = m_used;
         m_pending = false;
+        m_side.View().Answer(*m_control,
+                             m_number,
+                             static_cast<std::uint32_t>(std::max<std::int64_t>(m_replyCount, 0)),
+                             m_used);
         m_replyCount = -1;
         m_used = 0;
-        // Release: the simulator that reads the number also reads the records. The number is that
-        // of the batch that was read, not of whatever stands there now.
-        m_control->answer.store(m_number, std::memory_order_release);
-        Ring(m_side.Header().sides[SIMULATOR]);
     }
 
     std::int64_t Look()
     {
-        // Acquire: whoever reads the number also reads the batch.
-        const auto request = m_control->request.load(std::memory_order_acquire);
+        const auto request = HostView::Request(*m_control);
         if (request == m_control->answer.load(std::memory_order_relaxed))
         {
             return -1;

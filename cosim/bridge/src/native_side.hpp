@@ -3,6 +3,7 @@
 #define COSIM_BRIDGE_SRC_NATIVE_SIDE_HPP
 
 #include "cosim/bridge/bridge.hpp"
+#include "cosim/bridge/host_channels.hpp"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -233,8 +234,6 @@ class NativeSide
     {
         CheckOwner();
         const auto& e = Entry(channel, ChannelKind::BLOCKS);
-        auto* control = At<BlocksControl>(e.offset);
-        const auto slots = e.capacity[0];
         const auto ended = [this] {
             const auto state = Simulator();
             const auto host =
@@ -242,12 +241,7 @@ class NativeSide
             return state == SideState::FINISHED || state == SideState::FAILED ||
                    host == SideState::FINISHED || host == SideState::FAILED;
         };
-        const auto news = [&]() -> std::uint64_t {
-            return control->published.load(std::memory_order_relaxed) -
-                           control->released.load(std::memory_order_acquire) <
-                       slots ||
-                   ended();
-        };
+        const auto news = [&]() -> std::uint64_t { return View().HasRoom(e) || ended(); };
         const bool any =
             WaitFor(news, news, timeout, [this] { return HostEnded(); }, [] { return true; }) != 0;
         if (ended())
@@ -263,36 +257,13 @@ class NativeSide
     {
         CheckOwner();
         const auto& e = Entry(channel, ChannelKind::STREAM);
-        auto* c = At<StreamControl>(e.offset);
-        if (c->flushed.load(std::memory_order_relaxed) != 0)
-        {
-            // An exchange, not a store: it either takes the writer's mark, and then (acquire) the
-            // records before it are seen below, or comes before it and leaves it standing. A plain
-            // store could drift behind the load below and wipe out a mark set in between.
-            c->flushed.exchange(0, std::memory_order_acq_rel);
-        }
-        // Acquire pairs with the writer's release: the records are there.
-        const auto written = c->written.load(std::memory_order_acquire);
-        const auto at = read % e.capacity[0];
-        return {at, std::min(written - read, e.capacity[0] - at)};
+        return View().Readable(e, read);
     }
 
     void ReleaseRecords(std::uint32_t channel, std::uint64_t released)
     {
         CheckOwner();
-        const auto& e = Entry(channel, ChannelKind::STREAM);
-        auto* c = At<StreamControl>(e.offset);
-        const auto* ends = At<std::uint64_t>(e.endsOffset);
-        // Release: our reads of the records and payloads are over.
-        c->payloadReleased.store(ends[(released - 1) % e.capacity[0]], std::memory_order_release);
-        c->released.store(released, std::memory_order_release);
-        // The fence orders the counts before the look at the flag, as the writer's orders the flag
-        // before its look at the counts: one of the two sees the other.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (c->writerWaits.load(std::memory_order_relaxed) != 0)
-        {
-            Ring(Header().sides[SIMULATOR]);
-        }
+        View().Release(Entry(channel, ChannelKind::STREAM), released);
     }
 
     std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t> Blocks(
@@ -308,12 +279,12 @@ class NativeSide
     void Publish(std::uint32_t channel, std::uint64_t number, std::uint64_t bytes)
     {
         CheckOwner();
-        const auto& e = Entry(channel, ChannelKind::BLOCKS);
-        auto* c = At<BlocksControl>(e.offset);
-        At<std::uint64_t>(e.endsOffset)[number % e.capacity[0]] = bytes;
-        // Release: the simulator that reads the count also reads the block.
-        c->published.store(number + 1, std::memory_order_release);
-        Ring(Header().sides[SIMULATOR]);
+        View().Publish(Entry(channel, ChannelKind::BLOCKS), number, bytes);
+    }
+
+    HostView View() const
+    {
+        return HostView{m_base};
     }
 
     SegmentHeader& Header() const
@@ -369,24 +340,7 @@ class NativeSide
         const auto channels = std::min<std::uint32_t>(Header().channels, kMaxChannels);
         for (std::uint32_t i = 0; i < channels; ++i)
         {
-            const auto& e = Header().directory[i];
-            bool fresh = false;
-            if (e.kind == ChannelKind::EXCHANGE)
-            {
-                const auto* c = At<ExchangeControl>(e.offset);
-                fresh = c->request.load(std::memory_order_acquire) !=
-                        c->answer.load(std::memory_order_relaxed);
-            }
-            else if (e.kind == ChannelKind::STREAM)
-            {
-                const auto* c = At<StreamControl>(e.offset);
-                const auto unread = c->written.load(std::memory_order_acquire) -
-                                    c->released.load(std::memory_order_relaxed);
-                fresh = unread > 0 && (2 * unread >= e.capacity[0] ||
-                                       c->writerWaits.load(std::memory_order_acquire) != 0 ||
-                                       c->flushed.load(std::memory_order_acquire) != 0);
-            }
-            news |= std::uint64_t{fresh} << i;
+            news |= std::uint64_t{View().IsFresh(Header().directory[i])} << i;
         }
         const auto state = Simulator();
         if (state == SideState::FINISHED || state == SideState::FAILED)

@@ -5,10 +5,13 @@
 #include "waiter.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <pthread.h>
 
 namespace cosim::bridge
 {
@@ -50,10 +53,14 @@ class Ticker
     };
 
   private:
-    /// Never destroyed: its thread runs until the process ends.
+    /// Never destroyed: its thread runs until the process ends. A forked child has no such thread,
+    /// and the parent's may have held the lock: the child begins with another Ticker.
     static Ticker& Instance()
     {
-        static auto* instance = new Ticker;
+        static std::atomic<Ticker*> instance = new Ticker;
+        static const int registered =
+            ::pthread_atfork(nullptr, nullptr, [] { instance = new Ticker; });
+        static_cast<void>(registered);
         return *instance;
     }
 
@@ -61,10 +68,9 @@ class Ticker
     {
         const std::lock_guard lock(m_mutex);
         m_sides.push_back(side);
-        if (!m_started || m_pid != ::getpid()) // a forked child has no thread
+        if (!m_started)
         {
             m_started = true;
-            m_pid = ::getpid();
             std::thread([this] { Run(); }).detach();
         }
     }
@@ -72,7 +78,11 @@ class Ticker
     void Remove(SideBlock* side)
     {
         const std::lock_guard lock(m_mutex);
-        m_sides.erase(std::find(m_sides.begin(), m_sides.end(), side));
+        const auto found = std::find(m_sides.begin(), m_sides.end(), side);
+        if (found != m_sides.end()) // not a subscription of before a fork
+        {
+            m_sides.erase(found);
+        }
     }
 
     void Run()
@@ -94,7 +104,6 @@ class Ticker
     std::mutex m_mutex;
     std::vector<SideBlock*> m_sides;
     bool m_started = false;
-    pid_t m_pid = 0;
 };
 
 } // namespace cosim::bridge
