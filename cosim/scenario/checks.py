@@ -5,7 +5,11 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
+from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
+from cosim.scenario.finetuning import FinetuningTraffic
+from cosim.scenario.layout import check_layout
+from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
@@ -26,7 +30,7 @@ def cross_checks(scenario: Scenario) -> list[Problem]:
     problems = list(_carrier(scenario))
     # Slot counts mean nothing with a numerology that the carrier cannot have.
     slotted = () if problems else (_tdd, _channel)
-    for check in (*slotted, _ues, _mac, _traffic, _models):
+    for check in (*slotted, _ues, check_layout, _mac, _traffic, _models):
         problems.extend(check(scenario))
     return problems
 
@@ -133,7 +137,7 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
             if channel.block_duration_s >= slot_s
             else f"block_duration_s = {channel.block_duration_s:g} is less than a slot",
         )
-    elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
+    elif channel.model not in ("constant", "distance") and scenario.ues.speed_m_s > 0:
         doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S
         longest_s = max(0.5 / doppler_hz, slot_s)
         if interval_s > longest_s * (1 + 1e-9):
@@ -190,6 +194,15 @@ def _ues(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _mac(scenario: Scenario) -> Iterator[Problem]:
+    table = scenario.mac.bler_table
+    if table not in names.bler_table_names() and not table.endswith(".json"):
+        yield Problem(
+            "mac.bler_table",
+            show(table),
+            f"{_listed(names.bler_table_names())}, or a file (.json) of `cosim phy bler`",
+            _near(table, names.bler_table_names()),
+        )
+    yield from mac_problems(scenario)
     if scenario.mac.ul_alpha not in UL_ALPHAS:
         yield Problem(
             "mac.ul_alpha", show(scenario.mac.ul_alpha), f"{_listed(UL_ALPHAS)} (TS 38.331)"
@@ -211,10 +224,18 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                     show(traffic.ues),
                     f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
                 )
+        pattern = scenario.carrier.tdd_pattern if scenario.carrier.duplex == "tdd" else ""
+        yield from check_bearer(traffic, at, pattern=pattern)
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
             yield from _agent(traffic, at)
+        elif isinstance(traffic, FinetuningTraffic):
+            from cosim.scenario import finetuning_checks
+
+            yield from finetuning_checks.problems(scenario, traffic, at)
+            yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
+            yield from _name(f"{at}.task", traffic.task, names.task_names())
         else:
             yield from _cbr(scenario, traffic, at)
     if flows > MAX_FLOWS:
@@ -244,6 +265,10 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
         return
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
+    if traffic.codec == names.SERVICE_CODEC:
+        from cosim.scenario import finetuning_checks
+
+        yield from finetuning_checks.service_problems(scenario, traffic, at)
     least = names.smallest_packet_bytes(traffic.codec)
     if traffic.max_packet_bytes < least:
         yield Problem(

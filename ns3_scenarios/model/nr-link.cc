@@ -2,6 +2,8 @@
 #include "nr-link.h"
 
 #include "nr-message-tag.h"
+#include "nr-rlc-am.h"
+#include "nr-rlc-um.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -36,7 +38,12 @@ TypeId NrLink::GetTypeId()
                           "Time constant of the average rate of proportional fair, in slots",
                           DoubleValue(100.0),
                           MakeDoubleAccessor(&NrLink::m_averageSlots),
-                          MakeDoubleChecker<double>(1.0));
+                          MakeDoubleChecker<double>(1.0))
+            .AddAttribute("DescribedPackets",
+                          "Waiting packets that a scheduler is told of, the first ones",
+                          UintegerValue(32),
+                          MakeUintegerAccessor(&NrLink::m_describedPackets),
+                          MakeUintegerChecker<uint32_t>(1));
     return tid;
 }
 
@@ -56,22 +63,103 @@ void NrLink::Configure(
     NrFlowConfig other;
     other.ue = ue;
     other.uplink = uplink;
-    other.priority = 127;
+    other.priority = 128; // behind every flow
     AddBearer(other);
 }
 
-void NrLink::AddBearer(const NrFlowConfig& flow)
+Ptr<NrRlcStatus> NrLink::AddBearer(const NrFlowConfig& flow)
 {
-    auto rlc = CreateObject<NrRlcUm>();
-    if (flow.discard)
+    Bearer bearer{flow, nullptr, CreateObject<NrPdcp>()};
+    Ptr<NrRlcStatus> status;
+    bearer.pdcp->SetAttribute("SnBits", UintegerValue(flow.snBits));
+    bearer.pdcp->SetAttribute("InOrder", BooleanValue(flow.inOrder));
+    bearer.pdcp->SetAttribute("DiscardTime", TimeValue(flow.discardTimer));
+    if (flow.reordering.IsStrictlyPositive())
     {
-        rlc->SetAttribute("DiscardLate", BooleanValue(true));
+        bearer.pdcp->SetAttribute("ReorderingTime", TimeValue(flow.reordering));
     }
-    rlc->SetCallback([this](const NrSduPtr& sdu, PacketEvent event) { OnSdu(sdu, event); });
-    m_bearers.push_back({flow, rlc});
+    else if (flow.acknowledged)
+    {
+        // Longer than RLC tries: what is missing comes, or was given up.
+        bearer.pdcp->SetAttribute("ReorderingTime", TimeValue(Seconds(1)));
+    }
+    if (flow.acknowledged)
+    {
+        auto am = CreateObject<NrRlcAm>();
+        am->SetAttribute("SnBits", UintegerValue(flow.snBits));
+        status = am->GetStatusEntity();
+        bearer.rlc = am;
+    }
+    else
+    {
+        bearer.rlc = CreateObject<NrRlcUm>();
+    }
+    if (flow.queueBytes > 0)
+    {
+        bearer.rlc->SetAttribute("QueueLimit", UintegerValue(flow.queueBytes));
+    }
+    bearer.rlc->SetDiscard(flow.discard, flow.discardTimer.IsStrictlyPositive());
+    bearer.rlc->SetCallback(
+        [pdcp = PeekPointer(bearer.pdcp)](const NrSduPtr& sdu, PacketEvent event) {
+            pdcp->OnRlc(sdu, event);
+        });
+    bearer.pdcp->SetCallback([this](const NrSduPtr& sdu, PacketEvent event) { OnSdu(sdu, event); });
+    InsertBearer(std::move(bearer));
+    return status;
+}
+
+void NrLink::AddStatusBearer(const NrFlowConfig& flow, Ptr<NrRlcStatus> status)
+{
+    NrFlowConfig own = flow;
+    own.port = 0; // no packet is classified into it
+    InsertBearer({own, status, nullptr});
+}
+
+void NrLink::InsertBearer(Bearer bearer)
+{
+    bearer.rlc->SetPendingCallback([this] {
+        if (m_pending)
+        {
+            m_pending();
+        }
+    });
+    m_bearers.push_back(std::move(bearer));
     std::stable_sort(m_bearers.begin(), m_bearers.end(), [](const Bearer& a, const Bearer& b) {
         return a.flow.priority < b.flow.priority;
     });
+}
+
+void NrLink::SetPendingCallback(NrRlc::PendingCallback callback)
+{
+    m_pending = std::move(callback);
+}
+
+void NrLink::Reestablish(bool forward)
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state != NrHarqProcess::State::IDLE && !process.decoded)
+        {
+            for (const auto& segment : process.segments)
+            {
+                segment.entity->Lose(segment, PacketReason::HANDOVER);
+            }
+        }
+        process.segments.clear();
+        process.state = NrHarqProcess::State::IDLE;
+    }
+    for (Bearer& bearer : m_bearers)
+    {
+        bearer.rlc->Reestablish(forward);
+    }
+}
+
+void NrLink::SetCell(uint32_t cell)
+{
+    m_cell = cell;
+    m_counter.cell = cell;
+    m_adaptation = CreateObject<NrLinkAdaptation>();
+    m_averageRate = 0.0;
 }
 
 NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
@@ -81,12 +169,14 @@ NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
     const uint32_t bytes = packet->CopyData(head, sizeof head);
     const uint32_t ihl = bytes > 0 ? (head[0] & 0x0fU) * 4U : 0;
     constexpr uint8_t UDP = 17;
-    if (bytes >= ihl + 4 && ihl >= 20 && head[9] == UDP)
+    constexpr uint8_t TCP = 6;
+    if (bytes >= ihl + 4 && ihl >= 20 && (head[9] == UDP || head[9] == TCP))
     {
-        const uint16_t port = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
+        const auto from = static_cast<uint16_t>(head[ihl] << 8 | head[ihl + 1]);
+        const auto to = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
         for (Bearer& bearer : m_bearers)
         {
-            if (bearer.flow.port == port)
+            if (bearer.flow.port != 0 && bearer.flow.port == (bearer.flow.reverse ? from : to))
             {
                 return bearer;
             }
@@ -108,17 +198,20 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     {
         sdu->messageId = tag.m_messageId;
         sdu->importance = tag.m_importance;
+        sdu->share = tag.m_share;
         sdu->deadline = tag.m_deadline;
     }
     else if (bearer.flow.budget != Time::Max())
     {
         sdu->deadline = Simulator::Now() + bearer.flow.budget;
     }
+    bearer.pdcp->Prepare(*sdu);
     bearer.rlc->Enqueue(sdu);
 }
 
-void NrLink::Describe(NrCandidate& candidate)
+void NrLink::Describe(NrCandidate& candidate, bool withQueue)
 {
+    m_described.clear();
     candidate.demandBytes = 0;
     candidate.priority = 127;
     for (Bearer& bearer : m_bearers)
@@ -137,8 +230,55 @@ void NrLink::Describe(NrCandidate& candidate)
             candidate.headBudgetS =
                 head->deadline == Time::Max() ? HUGE_VAL : (head->deadline - now).GetSeconds();
             candidate.headImportance = head->importance;
+            const NrFiveQi& qos = NrFiveQi::Get(bearer.flow.fiveqi);
+            const Time budget = bearer.flow.budget == Time::Max() ? qos.budget : bearer.flow.budget;
+            candidate.delayBudgetS = budget.GetSeconds();
+            candidate.lossTarget = qos.lossTarget;
+            candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
+        }
+        if (withQueue)
+        {
+            DescribeQueue(bearer);
         }
         candidate.demandBytes += bearer.rlc->GetDemandBytes();
+    }
+    candidate.queue = m_described;
+}
+
+void NrLink::DescribeQueue(const Bearer& bearer)
+{
+    // MAC subheader and RLC header of a packet in one piece: 3 and 1 (TS 38.321, TS 38.322).
+    constexpr uint32_t HEADER_BYTES = 4;
+    const Time now = Simulator::Now();
+    const NrSemanticProfile& profile = bearer.flow.semantic;
+    uint64_t message = 0;
+    double covered = 0.0;
+    for (const NrSduPtr& sdu : bearer.rlc->GetQueue())
+    {
+        if (m_described.size() == m_describedPackets)
+        {
+            break;
+        }
+        NrQueueItem item;
+        item.bytes = sdu->Size() - sdu->sent + HEADER_BYTES;
+        item.importance = sdu->importance;
+        item.messageId = sdu->messageId;
+        item.budgetS = sdu->deadline == Time::Max() ? HUGE_VAL : (sdu->deadline - now).GetSeconds();
+        if (profile.IsKnown() && sdu->share > 0.0)
+        {
+            // A packet counts on top of its message's packets that were sent or come before it. A
+            // packet of which a part was sent is among the sent ones; its rest earns it all.
+            if (sdu->messageId != message)
+            {
+                message = sdu->messageId;
+                const auto found = m_covered.find(message);
+                covered = found == m_covered.end() ? 0.0 : found->second;
+                covered -= sdu->started ? sdu->share : 0.0;
+            }
+            item.utility = profile.GetAccuracy(covered + sdu->share) - profile.GetAccuracy(covered);
+            covered += sdu->share;
+        }
+        m_described.push_back(item);
     }
 }
 
@@ -164,8 +304,9 @@ NrHarqProcess* NrLink::GetIdleProcess()
     return nullptr;
 }
 
-void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
+uint32_t NrLink::ApplyFeedback(uint64_t slot)
 {
+    uint32_t lost = 0;
     for (auto& process : m_processes)
     {
         if (process.state != NrHarqProcess::State::SENT || process.feedbackSlot > slot)
@@ -176,32 +317,43 @@ void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
         {
             m_adaptation->Feedback(process.decoded);
         }
-        if (!process.decoded && process.transmissions < maxTransmissions)
+        if (!process.decoded && process.transmissions < process.maxTransmissions)
         {
             process.state = NrHarqProcess::State::RETRANSMIT;
             continue;
         }
         if (!process.decoded)
         {
+            ++lost;
             for (const auto& segment : process.segments)
             {
-                // Every bearer's entity treats a lost piece alike; the packet knows its own.
-                m_bearers.front().rlc->Lose(segment);
+                segment.entity->Lose(segment, PacketReason::HARQ_EXHAUSTED);
             }
         }
         process.segments.clear();
         process.state = NrHarqProcess::State::IDLE;
     }
+    return lost;
 }
 
-void NrLink::FillBlock(NrHarqProcess& process)
+void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
 {
     const uint32_t bytes = process.tbsBits / 8;
     uint32_t used = 0;
     process.segments.clear();
+    process.maxTransmissions = 1;
     for (Bearer& bearer : m_bearers)
     {
+        const std::size_t before = process.segments.size();
         used += bearer.rlc->Fill(bytes - used, process.segments);
+        const NrFlowConfig& flow = bearer.flow;
+        const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : maxTransmissions;
+        const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
+        for (std::size_t i = before; i < process.segments.size(); ++i)
+        {
+            const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
+            process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
+        }
     }
     if (process.segments.empty())
     {
@@ -210,11 +362,16 @@ void NrLink::FillBlock(NrHarqProcess& process)
     m_counter.padding += bytes - used;
     for (const auto& segment : process.segments)
     {
-        const uint32_t pdcp = segment.offset == 0 ? segment.sdu->pdcpHeader : 0;
+        // What RLC sends again is no new byte of the packet or of its PDCP header.
+        const bool fresh = segment.offset == 0 && segment.again == 0;
+        const uint32_t pdcp = fresh ? segment.sdu->pdcpHeader : 0;
         m_counter.mac_header += segment.macHeader;
         m_counter.rlc_header += segment.rlcHeader;
+        m_counter.rlc_status += segment.bytes == 0 ? segment.rlcHeader : 0;
         m_counter.pdcp_header += pdcp;
-        m_counter.sdu_sent += segment.bytes - pdcp;
+        m_counter.retransmitted += segment.again;
+        m_counter.rlc_retransmitted += segment.again;
+        m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
     }
 }
 
@@ -241,7 +398,7 @@ void NrLink::Receive(const NrHarqProcess& process)
 {
     for (const auto& segment : process.segments)
     {
-        m_bearers.front().rlc->Receive(segment);
+        segment.entity->Receive(segment);
     }
 }
 
@@ -273,6 +430,23 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     record.bytes = sdu->bytes;
     record.air_bytes = final ? sdu->airBytes : 0;
     m_sink->Packet(record);
+    if (sdu->share > 0.0)
+    {
+        double& covered = m_covered[sdu->messageId];
+        if (event == PacketEvent::DEQUEUE)
+        {
+            covered += sdu->share;
+        }
+        else if (event == PacketEvent::DROP && sdu->started)
+        {
+            covered = std::max(covered - sdu->share, 0.0);
+        }
+        constexpr double ALL = 1.0 - 1e-9; // shares are fractions that were rounded
+        if (covered >= ALL && event == PacketEvent::DELIVER)
+        {
+            m_covered.erase(sdu->messageId);
+        }
+    }
     const uint64_t sentBytes = sdu->sent > sdu->pdcpHeader ? sdu->sent - sdu->pdcpHeader : 0;
     if (event == PacketEvent::DELIVER)
     {
@@ -352,6 +526,13 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
     for (Bearer& bearer : m_bearers)
     {
         bearer.rlc->Flush();
+    }
+    for (Bearer& bearer : m_bearers)
+    {
+        if (bearer.pdcp)
+        {
+            bearer.pdcp->Flush();
+        }
     }
     constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
     m_counter.app_delivered = appBytes;
