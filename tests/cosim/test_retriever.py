@@ -185,9 +185,8 @@ def test_references_save_bytes_and_stale_ones_are_noticed():
     agents, _, reports, _ = run(stale_share=1.0, **options)
     assert reports["bytes"].sum() > sizes[1]
     truth = {e.key: e.fact.value for e in agents[-1].base.entries()}
-    assert all(
-        truth[key] == value for key, value in agents[-1]._setup.world.truth.items() if key in truth
-    )
+    world = agents[-1]._setup.world
+    assert truth == {key: world.truth[key] for key in truth}
 
 
 def test_memory_bounds_the_own_base():
