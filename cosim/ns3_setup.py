@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.plan import Plan
-from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
 from cosim.scenario.traffic import Traffic
@@ -152,7 +152,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
             )
-        elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
+        elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         else:

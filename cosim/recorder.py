@@ -82,6 +82,7 @@ class Recorder:
 
     def finish(self, t_s: float) -> None:
         """Decide what is left, after the last record was drained and delivered."""
+        self._workload.book.close()
         self.advance(t_s)
         self._closed += self._workload.ledger.close_until(float("inf"))
         while self._closed:

@@ -71,7 +71,7 @@ def main() -> int:
     channel, wall = manifest["channel"], manifest["wall"]["total_s"]
     print(
         f"{wall:.1f} s of wall time for {arguments.duration:g} s, {channel['links_per_call']} "
-        f"links a call: {channel['compute_s']:.1f} s computing {channel['computed_blocks']} blocks, "
+        f"links a call: {channel['compute_s']:.1f} s for {channel['computed_blocks']} blocks "
         f"ns-3 waited {channel['stall_s']:.2f} s ({100 * channel['stall_s'] / wall:.1f} %) in "
         f"{channel['stalls']} stalls"
     )

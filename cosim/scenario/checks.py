@@ -11,6 +11,7 @@ from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
+from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
 TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
@@ -248,6 +249,9 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
             yield from _agent(traffic, at)
+        elif isinstance(traffic, RetrievalTraffic):
+            yield from _retrieval(traffic, at)
+            yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
         elif isinstance(traffic, FinetuningTraffic):
             from cosim.scenario import finetuning_checks
 
@@ -306,6 +310,17 @@ def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
             _near(traffic.agent, known)
             or "name the file that registers it: cosim run ... --plugin FILE.py",
         )
+
+
+def _retrieval(traffic: RetrievalTraffic, at: str) -> Iterator[Problem]:
+    if traffic.local_entries > traffic.global_entries:
+        yield Problem(
+            f"{at}.local_entries",
+            show(traffic.local_entries),
+            f"at most {at}.global_entries = {traffic.global_entries}",
+        )
+    if traffic.base in ("off", "oracle") and traffic.sync != "none":
+        yield Problem(f"{at}.sync", show(traffic.sync), f'"none" with base = "{traffic.base}"')
 
 
 def _cbr(scenario: Scenario, traffic: CbrTraffic, at: str) -> Iterator[Problem]:
