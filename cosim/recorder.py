@@ -13,6 +13,7 @@ from cosim.ledger import Message
 from cosim.plan import Plan
 from cosim.traces import TraceSet, counters_from_records
 from cosim.workload import Workload
+from models.tasks import get_task
 
 STREAMS = ("slots", "packets", "kpis", "deliveries", "counters")
 _DEQUEUE = 2
@@ -131,7 +132,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "node": message.node,
         "flow": message.flow,
         "task": message.task,
-        "modality": message.codec.modality,
+        "modality": get_task(message.task).modality,
         "codec": message.codec.name,
         "rung": message.rung,
         "sample_id": message.sample.id,

@@ -242,6 +242,13 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     if traffic.codec not in names.codec_names():
         yield from _name(f"{at}.codec", traffic.codec, names.codec_names())
         return
+    able = names.codec_tasks(traffic.codec)
+    if able is not None and traffic.task in names.task_names() and traffic.task not in able:
+        yield Problem(
+            f"{at}.task",
+            show(traffic.task),
+            f"codec {show(traffic.codec)} has weights for {_listed(able)}",
+        )
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
     least = names.smallest_packet_bytes(traffic.codec)

@@ -5,13 +5,6 @@ They come from its registries, which import no torch; so a task, codec or profil
 registered is known here too.
 """
 
-import re
-
-_RUNG_PATTERNS = {"llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?"}
-"""Codec → further rungs than the named ones: bottleneck size, bits a value, tokens kept."""
-
-# llm-token: a position and 32 values of 8 bits
-_LARGEST_UNIT_BYTES = {"raw-text": 200, "llm-token": 33}
 _PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
 
@@ -38,14 +31,24 @@ def rung_names(codec: str) -> tuple[str, ...]:
 
 def is_rung(codec: str, rung: str) -> bool:
     """Return whether a codec that exists has a rung."""
-    pattern = _RUNG_PATTERNS.get(codec)
-    return rung in rung_names(codec) or bool(pattern and re.fullmatch(pattern, rung))
+    from models.codecs.registry import is_rung
+
+    return is_rung(codec, rung)
+
+
+def codec_tasks(codec: str) -> tuple[str, ...] | None:
+    """Return the tasks that a codec which exists can do, None if they are not known."""
+    from models.codecs.registry import codec_tasks
+
+    return codec_tasks(codec)
 
 
 def smallest_packet_bytes(codec: str) -> int:
     """Return the UDP payload that holds the largest unit of a codec, 0 if it is not known."""
-    unit_bytes = _LARGEST_UNIT_BYTES.get(codec)
-    return 0 if unit_bytes is None else unit_bytes + _PACKET_OVERHEAD_BYTES
+    from models.codecs.registry import largest_unit_bytes
+
+    unit_bytes = largest_unit_bytes(codec)
+    return unit_bytes + _PACKET_OVERHEAD_BYTES if unit_bytes else 0
 
 
 def agent_names() -> tuple[str, ...]:

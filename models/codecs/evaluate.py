@@ -114,8 +114,8 @@ def _lose(message: EncodedMessage, share: float, rng: random.Random) -> Received
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure both text codecs on a task and write models/weights/TASK.json."""
-    from models.codecs.registry import codec_names, codec_rungs, get_codec
+    """Measure all codecs that can do a task and write models/weights/TASK.json."""
+    from models.codecs.registry import codec_names, codec_rungs, codec_tasks, get_codec
 
     parser = argparse.ArgumentParser(description="Measure accuracy over lost units.")
     parser.add_argument("--task", required=True)
@@ -133,6 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "codecs": {},
     }
     for name in codec_names():
+        able = codec_tasks(name)
+        if able is not None and task.name not in able:
+            continue
         codec = get_codec(name)
         entry: dict[str, Any] = {"fingerprint": codec.fingerprint, "lost_share": {}, "rungs": {}}
         for share in LOST_SHARES:

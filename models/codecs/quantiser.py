@@ -13,6 +13,7 @@ Trans. Information Theory 6(1), 1960: 0.996 σ steps for 2 bits, 0.335 σ for 4,
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ STEPS = {2: 0.9957, 4: 0.3352, 8: 0.0308}
 
 MAX_DIMENSIONS = 32
 MAX_POSITION = 255
-_NAME = re.compile(r"d(\d{1,3})-int(\d{1,2})(?:-top(\d{1,3}))?")
+_NAME = re.compile(r"d(\d{1,3})-int(\d{1,2})(?:-top(\d{1,3}))?(-flat)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Rung:
         dimensions: values of a token that are sent: the first of the encoder's.
         bits: of each value.
         max_units: tokens sent at most, the most important ones; None: all.
+        flat: units stay in the order of the message and matter equally: importance is switched off.
     """
 
     dimensions: int
     bits: int
     max_units: int | None = None
+    flat: bool = False
 
     @property
     def unit_bytes(self) -> int:
@@ -60,7 +63,8 @@ def parse_rung(name: str) -> Rung:
     if match is None:
         raise CodecError(
             f"rung {name!r} is unknown: write d<dimensions>-int<bits>, or "
-            "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16"
+            "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16; -flat at the end "
+            "switches importance off"
         )
     dimensions, bits = int(match[1]), int(match[2])
     top = int(match[3]) if match[3] else None
@@ -69,7 +73,7 @@ def parse_rung(name: str) -> Rung:
             f"rung {name!r}: dimensions go from 1 to {MAX_DIMENSIONS}, bits are one of "
             f"{', '.join(map(str, STEPS))}, and at least one token is sent"
         )
-    return Rung(dimensions, bits, top)
+    return Rung(dimensions, bits, top, match[4] is not None)
 
 
 def quantise(values: Tensor, bits: int) -> Tensor:
@@ -88,6 +92,20 @@ def straight_through(values: Tensor, bits: int) -> Tensor:
     """Return quantised values whose gradient is that of the unquantised ones."""
     moved: Tensor = values + (dequantise(quantise(values, bits), bits) - values).detach()
     return moved
+
+
+def ordered(
+    units: Sequence[bytes], importance: Sequence[float], rung: Rung
+) -> tuple[list[bytes], list[float]]:
+    """Return a message's units and importances in the order in which they are sent.
+
+    The most important comes first, of equals the earlier; without importance all keep their places
+    and matter equally.
+    """
+    count = range(len(units))
+    order = list(count) if rung.flat else sorted(count, key=lambda i: (-importance[i], i))
+    order = order[: rung.max_units]
+    return [units[i] for i in order], [1.0 if rung.flat else importance[i] for i in order]
 
 
 def pack_units(positions: NDArray[np.int64], levels: Tensor, rung: Rung) -> list[bytes]:

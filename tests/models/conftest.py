@@ -3,9 +3,9 @@
 
 import pytest
 
-from models.codecs import get_codec
+from models.codecs import codec_names, get_codec
 
 
 @pytest.fixture(scope="session")
 def codecs():
-    return {name: get_codec(name, on_disk=False) for name in ("llm-token", "raw-text")}
+    return {name: get_codec(name, on_disk=False) for name in codec_names()}
