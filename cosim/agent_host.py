@@ -13,6 +13,9 @@ TOKEN_BITS = 40
 """An agent's own timer tokens are below 2**40; the bits above number the agent."""
 
 _TIMER, _SEND, _STOP = 1, 2, 3
+_DESCRIPTOR = np.dtype(
+    [("bytes", "<u4"), ("importance", "<f4"), ("share", "<f4"), ("reserved", "<u4")]
+)
 
 
 class AgentHost:
@@ -85,7 +88,8 @@ class AgentHost:
 
 
 def _send_payload(action: Send) -> bytes:
-    descriptors = np.zeros(len(action.packets), dtype=[("bytes", "<u4"), ("importance", "<f4")])
+    descriptors = np.zeros(len(action.packets), dtype=_DESCRIPTOR)
     descriptors["bytes"] = [len(packet.data) for packet in action.packets]
     descriptors["importance"] = [packet.importance for packet in action.packets]
+    descriptors["share"] = [packet.share for packet in action.packets]
     return descriptors.tobytes() + b"".join(packet.data for packet in action.packets)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cosim import __version__, campaign_commands
+from cosim import __version__, campaign_commands, phy_commands
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -38,6 +38,7 @@ app = typer.Typer(
 assets_app = typer.Typer(help="Pretrained weights and data sets.", no_args_is_help=True)
 app.add_typer(assets_app, name="assets")
 campaign_commands.register(app)
+phy_commands.register(app)
 
 ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A TOML file, or the name of a shipped scenario.")

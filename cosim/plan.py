@@ -6,7 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from cosim.scenario import AgentTraffic, CbrTraffic, Scenario, SemanticTraffic
+from cosim.scenario import (
+    AgentTraffic,
+    CbrTraffic,
+    FinetuningTraffic,
+    Scenario,
+    SemanticTraffic,
+)
 from cosim.seeding import derive_seed, generator
 
 FIRST_PORT = 5000
@@ -28,7 +34,7 @@ class Flow:
     ue: int
     entry: int
     direction: Literal["dl", "ul"]
-    traffic: SemanticTraffic | CbrTraffic | AgentTraffic
+    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic
 
     @property
     def port(self) -> int:

@@ -65,7 +65,8 @@ class Session:
         self._host = AgentHost(workload.agents)
         self._prbs = plan.scenario.prb_count
         self._producer: subprocess.Popen[bytes] | None = None
-        self._table = load_bler_table(plan.scenario.mac.bler_table)
+        mac = plan.scenario.mac
+        self._table = load_bler_table(mac.bler_table, mac.mcs_table)
         self._facts: dict[str, Any] = {}
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         self._now_s = 0.0

@@ -29,3 +29,9 @@ PY
 "$work/venv/bin/cosim" doctor
 "$work/venv/bin/cosim" run demo --quiet --out "$work/run"
 "$work/venv/bin/python" "$root/scripts/check_run.py" "$work/run"
+
+# A stranger's program: the template from the wheel, built against the wheel's own CMake package.
+export PATH="$work/venv/bin:$PATH"
+python -m cosim.bridge --copy-template "$work/mine" && cd "$work/mine"
+(cmake -S . -B build && cmake --build build) >"$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }
+python main.py

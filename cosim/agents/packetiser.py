@@ -38,10 +38,17 @@ class WireError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A UDP payload and its PDU-set importance (TS 23.501 §5.37), 0 least."""
+    """A UDP payload.
+
+    Attributes:
+        data: the payload.
+        importance: PDU-set importance (TS 23.501 §5.37), 0 least.
+        share: part of the message's units that it holds, 0 if unknown.
+    """
 
     data: bytes
     importance: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,13 @@ def pack(
         body = b"".join(
             units[n] if uniform else _LENGTH.pack(len(units[n])) + units[n] for n in group
         )
-        packets.append(Packet(header + bitmap + body, max(importance[n] for n in group)))
+        packets.append(
+            Packet(
+                header + bitmap + body,
+                max(importance[n] for n in group),
+                len(group) / len(units),
+            )
+        )
     return packets
 
 

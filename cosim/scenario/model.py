@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -129,8 +130,15 @@ class Scenario(Section):
         return resolved_toml(self)
 
     def content_hash(self) -> str:
-        """Return a SHA-256 (hex) of all that can change a result: not the name or description."""
+        """Return a SHA-256 (hex) of all that can change a result: not the name or description.
+
+        Of files that the scenario names, what they hold counts too.
+        """
         data = self.resolved()
         del data["name"], data["description"]
+        for value in (self.mac.bler_table,):
+            path = Path(value)
+            if path.suffix and path.is_file():
+                data[f"sha256 of {value}"] = hashlib.sha256(path.read_bytes()).hexdigest()
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

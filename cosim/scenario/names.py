@@ -5,6 +5,14 @@ They come from its registries, which import no torch; so a task, codec or profil
 registered is known here too.
 """
 
+import re
+
+SERVICE_CODEC = "split-lora"
+"""The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
+
+_SERVICE_RUNGS = ("default", "int8", "int4", "int4-top16", "int4-top8")
+_SERVICE_RUNG_PATTERN = r"int[48](-top[1-9]\d{0,2})?"
+_SERVICE_UNIT_BYTES = 583  # version, position, scale and 576 values of 8 bits
 _PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
 
@@ -19,20 +27,22 @@ def codec_names() -> tuple[str, ...]:
     """Return the names of all codecs."""
     from models.codecs import codec_names
 
-    return codec_names()
+    return (*codec_names(), SERVICE_CODEC)
 
 
 def rung_names(codec: str) -> tuple[str, ...]:
     """Return the named rungs of a codec that exists."""
     from models.codecs import codec_rungs
 
-    return codec_rungs(codec)
+    return _SERVICE_RUNGS if codec == SERVICE_CODEC else codec_rungs(codec)
 
 
 def is_rung(codec: str, rung: str) -> bool:
     """Return whether a codec that exists has a rung."""
     from models.codecs.registry import is_rung
 
+    if codec == SERVICE_CODEC:
+        return rung in _SERVICE_RUNGS or bool(re.fullmatch(_SERVICE_RUNG_PATTERN, rung))
     return is_rung(codec, rung)
 
 
@@ -40,14 +50,14 @@ def codec_tasks(codec: str) -> tuple[str, ...] | None:
     """Return the tasks that a codec which exists can do, None if they are not known."""
     from models.codecs.registry import codec_tasks
 
-    return codec_tasks(codec)
+    return None if codec == SERVICE_CODEC else codec_tasks(codec)
 
 
 def smallest_packet_bytes(codec: str) -> int:
     """Return the UDP payload that holds the largest unit of a codec, 0 if it is not known."""
     from models.codecs.registry import largest_unit_bytes
 
-    unit_bytes = largest_unit_bytes(codec)
+    unit_bytes = _SERVICE_UNIT_BYTES if codec == SERVICE_CODEC else largest_unit_bytes(codec)
     return unit_bytes + _PACKET_OVERHEAD_BYTES if unit_bytes else 0
 
 
@@ -63,3 +73,8 @@ def profile_names() -> tuple[str, ...]:
     from models.compression import PROFILES
 
     return tuple(PROFILES)
+
+
+def bler_table_names() -> tuple[str, ...]:
+    """Return the names of the shipped block error tables (`sionna_phy.abstraction.tables`)."""
+    return ("semcosim", "sionna")  # repeated here: that package needs NumPy

@@ -205,8 +205,12 @@ class MacSection(Section):
     mcs_table: int = quantity(
         1, "MCS table; only 1 (up to 64QAM)", source="TS 38.214 table 5.1.3.1-1", ge=1, le=1
     )
-    bler_table: Literal["sionna"] = quantity(
-        "sionna", "block error rates measured with Sionna's LDPC codec"
+    bler_table: str = quantity(
+        "sionna",
+        "block error rates: semcosim (our own points at all MCS and code-block sizes), sionna (the "
+        "points of its package, 1.79 dB apart), or a file (.json) written by `cosim phy bler`",
+        min_length=1,
+        max_length=1000,
     )
     bler_target: float = quantity(
         0.1,

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from cosim.scenario import Scenario
 from cosim.traces.files import TraceError, write_atomically
 from cosim.traces.reader import trace_hashes
@@ -21,6 +23,44 @@ FORMAT = 1
 PACKAGES = (
     "semcosim", "ns3", "sionna", "torch", "transformers", "numpy", "pandas", "pyarrow", "pydantic",
 )  # fmt: skip
+
+
+class _RunShape(BaseModel):
+    """The part of a resolved scenario that readers of traces calculate with."""
+
+    duration_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    drain_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+
+class _ScenarioShape(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    run: _RunShape = _RunShape()
+
+
+class _LayoutShape(BaseModel):
+    cells_m: list[tuple[float, float, float]] = []
+    ues_m: list[tuple[float, float, float]] = []
+    serving_cell: list[int] = []
+
+
+class _Shape(BaseModel):
+    """What a manifest must look like for its readers; entries that are missing are missing."""
+
+    model_config = ConfigDict(extra="allow")
+    status: str
+    reason: str | None = None
+    name: str | None = None
+    seed: int | None = None
+    scenario_hash: str | None = None
+    scenario: _ScenarioShape = _ScenarioShape()
+    versions: dict[str, str | None] = {}
+    hashes: dict[str, str] = {}
+    wall: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    offline: dict[str, Any] | None = None
+    channel: dict[str, Any] | None = None
+    counters: list[dict[str, Any]] | None = None
+    layout: _LayoutShape | None = None
 
 
 def versions() -> dict[str, str | None]:
@@ -108,6 +148,12 @@ class Manifest:
             raise TraceError(f"cannot read {path}: {error}") from None
         if not isinstance(data, dict) or not isinstance(data.get("status"), str):
             raise TraceError(f"{path} is no manifest of a run")
+        try:
+            _Shape.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise TraceError(f"{path}: {where}: {first['msg']}; the file was changed") from None
         return cls(Path(run_dir), data)
 
     def update(self, **entries: Any) -> None:

@@ -134,6 +134,45 @@ class LlamaBackbone(Backbone):
             hidden = self._layer(hidden, rotation, where, number, prefix, adapters)[0]
         return hidden
 
+    def run_with_prefix(
+        self,
+        prefix: Tensor,
+        hidden: Tensor,
+        positions: Tensor,
+        lengths: Sequence[int],
+        first: int,
+        last: int,
+        adapters: Adapters | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run layers over packed sequences and, beside them, the prefix token they all see.
+
+        Adapters change the prefix token's stream too. Who trains layers in parts hands it from one
+        part to the next, like the sequences, and gradients flow back through it.
+
+        Args:
+            prefix: the prefix token's stream before layer `first`, shape [1, hidden].
+            hidden: as for `run`, like all that follow.
+            positions: of the tokens.
+            lengths: tokens of each sequence.
+            first: number of the first layer.
+            last: number after the last layer.
+            adapters: low-rank changes to weights.
+
+        Returns:
+            Both streams after layer `last` - 1.
+        """
+        rotation, where = self._rotation(positions), spans(lengths)
+        origin = self._rotation(torch.zeros(1))
+        for number in range(first, last):
+            prefix, seen = self._layer(prefix, origin, [slice(0, 1)], number, None, adapters)
+            hidden = self._layer(hidden, rotation, where, number, seen, adapters)[0]
+        return prefix, hidden
+
+    @torch.no_grad()
+    def prefix_stream(self, number: int) -> Tensor:
+        """Return the prefix token's stream before layer `number`, unadapted, shape [1, hidden]."""
+        return self._stream(number, None).clone()
+
     def _run_training(
         self,
         hidden: Tensor,

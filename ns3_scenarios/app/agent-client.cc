@@ -152,7 +152,8 @@ void AgentClient::Send(const NodeAction& action)
         const uint8_t* at = data.data();
         for (const auto& packet : packets)
         {
-            m_simulation.Send(flow, at, packet.bytes, id, packet.importance, deadline);
+            m_simulation.Send(
+                flow, at, packet.bytes, id, packet.importance, packet.share, deadline);
             at += packet.bytes;
         }
     };

@@ -6,6 +6,7 @@
  */
 #include "agent-client.h"
 #include "bridge-trace-sink.h"
+#include "nr-animation.h"
 #include "nr-bridge-channel-source.h"
 #include "nr-simulation.h"
 
@@ -144,9 +145,15 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
             // equal.
             PointToPointHelper().EnablePcapAll(prefix, false);
         }
+        std::unique_ptr<NrAnimation> animation;
+        if (const char* file = std::getenv("COSIM_NETANIM"); file && *file)
+        {
+            animation = std::make_unique<NrAnimation>(simulation, file);
+        }
         client.Start();
         simulation.Run();
         sink->Flush();
+        animation.reset(); // closes its file
         bridge->Finish();
         Simulator::Destroy();
     }

@@ -212,7 +212,7 @@ void NrSimulation::SendBackground(const SetupFlow* flow)
         return;
     }
     const std::vector<uint8_t> payload(flow->packetBytes);
-    m_apps[flow->radio.flow]->Send(payload.data(), flow->packetBytes, 0, 0.0, Time::Max());
+    m_apps[flow->radio.flow]->Send(payload.data(), flow->packetBytes, 0, 0.0, 0.0, Time::Max());
     const Time interval = Seconds(8.0 * flow->packetBytes / flow->rateBps);
     Simulator::Schedule(interval, &NrSimulation::SendBackground, this, flow);
 }
@@ -227,9 +227,10 @@ void NrSimulation::Send(uint32_t flow,
                         uint32_t bytes,
                         uint64_t messageId,
                         double importance,
+                        double share,
                         Time deadline)
 {
-    m_apps.at(flow)->Send(data, bytes, messageId, importance, deadline);
+    m_apps.at(flow)->Send(data, bytes, messageId, importance, share, deadline);
 }
 
 bool NrSimulation::HasFlow(uint32_t flow) const
@@ -270,6 +271,26 @@ uint32_t NrSimulation::GetEdgeNode() const
 Ptr<NrRan> NrSimulation::GetRan() const
 {
     return m_ran;
+}
+
+NodeContainer NrSimulation::GetCore() const
+{
+    return NodeContainer(m_edge, m_upfNode);
+}
+
+NodeContainer NrSimulation::GetGnbs() const
+{
+    return m_gnbs;
+}
+
+NodeContainer NrSimulation::GetUes() const
+{
+    return m_ues;
+}
+
+const SimulationSetup& NrSimulation::GetSetup() const
+{
+    return m_setup;
 }
 
 } // namespace ns3

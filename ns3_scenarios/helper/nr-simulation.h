@@ -54,6 +54,7 @@ class NrSimulation
      * \param bytes how many
      * \param messageId message that it belongs to
      * \param importance PDU-set importance
+     * \param share of the message's units that it holds, 0 if unknown
      * \param deadline when it becomes useless
      */
     void Send(uint32_t flow,
@@ -61,6 +62,7 @@ class NrSimulation
               uint32_t bytes,
               uint64_t messageId,
               double importance,
+              double share,
               Time deadline);
 
     /**
@@ -83,6 +85,26 @@ class NrSimulation
      * \return the radio network
      */
     Ptr<NrRan> GetRan() const;
+
+    /**
+     * \return edge server and UPF
+     */
+    NodeContainer GetCore() const;
+
+    /**
+     * \return the gNBs, by cell
+     */
+    NodeContainer GetGnbs() const;
+
+    /**
+     * \return the UEs
+     */
+    NodeContainer GetUes() const;
+
+    /**
+     * \return what was asked for
+     */
+    const SimulationSetup& GetSetup() const;
 
   private:
     /// Makes nodes and links of the core.

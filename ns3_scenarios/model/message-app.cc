@@ -38,8 +38,12 @@ void MessageApp::Configure(
     m_sender->Connect(InetSocketAddress(to, port));
 }
 
-void MessageApp::Send(
-    const uint8_t* data, uint32_t bytes, uint64_t messageId, double importance, Time deadline)
+void MessageApp::Send(const uint8_t* data,
+                      uint32_t bytes,
+                      uint64_t messageId,
+                      double importance,
+                      double share,
+                      Time deadline)
 {
     auto packet = Create<Packet>(data, bytes);
     if (messageId != 0)
@@ -47,6 +51,7 @@ void MessageApp::Send(
         NrMessageTag tag;
         tag.m_messageId = messageId;
         tag.m_importance = importance;
+        tag.m_share = share;
         tag.m_deadline = deadline;
         packet->AddPacketTag(tag);
     }

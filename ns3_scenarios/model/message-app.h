@@ -49,10 +49,15 @@ class MessageApp : public Object
      * \param bytes how many
      * \param messageId message that it belongs to, 0 for none
      * \param importance PDU-set importance
+     * \param share of the message's units that it holds, 0 if unknown
      * \param deadline when it becomes useless
      */
-    void Send(
-        const uint8_t* data, uint32_t bytes, uint64_t messageId, double importance, Time deadline);
+    void Send(const uint8_t* data,
+              uint32_t bytes,
+              uint64_t messageId,
+              double importance,
+              double share,
+              Time deadline);
 
     /**
      * \return UDP payload bytes that arrived

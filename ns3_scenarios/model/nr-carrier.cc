@@ -134,4 +134,9 @@ double NrCarrier::GetCodeRate(uint8_t mcs) const
     return NrMcsTable::Get(m_mcsTable).GetCodeRate(mcs);
 }
 
+uint8_t NrCarrier::GetModulationOrder(uint8_t mcs) const
+{
+    return NrMcsTable::Get(m_mcsTable).GetModulationOrder(mcs);
+}
+
 } // namespace ns3

@@ -79,6 +79,12 @@ class NrCarrier : public Object
      */
     double GetCodeRate(uint8_t mcs) const;
 
+    /**
+     * \param mcs MCS index
+     * \return bits a symbol
+     */
+    uint8_t GetModulationOrder(uint8_t mcs) const;
+
   protected:
     void DoInitialize() override;
 

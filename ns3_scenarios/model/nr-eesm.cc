@@ -12,18 +12,19 @@ NrEesm::NrEesm(std::span<const float> beta)
 {
 }
 
-double NrEesm::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
+double NrEesm::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs, double scale) const
 {
-    const float beta = m_beta.at(mcs);
+    // Scaled SINRs with beta are as SINRs with beta / scale, scaled.
+    const float beta = m_beta.at(mcs) / static_cast<float>(scale);
     // The least SINR dominates: taken out of the sum, nothing under- or overflows.
     const float least = *std::min_element(sinr.begin(), sinr.end());
-    const float scale = -1.0F / beta;
+    const float slope = -1.0F / beta;
     float sum = 0.0F;
     for (const float value : sinr)
     {
-        sum += std::exp((value - least) * scale);
+        sum += std::exp((value - least) * slope);
     }
-    return least - double(beta) * std::log(double(sum) / double(sinr.size()));
+    return scale * (least - double(beta) * std::log(double(sum) / double(sinr.size())));
 }
 
 } // namespace ns3

@@ -23,9 +23,10 @@ class NrEesm
     /**
      * \param sinr linear SINRs, not empty
      * \param mcs MCS index
+     * \param scale factor on every SINR
      * \return the effective SINR, linear
      */
-    double GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const;
+    double GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs, double scale = 1.0) const;
 
   private:
     std::vector<float> m_beta; //!< of each MCS

@@ -2,6 +2,7 @@
 #ifndef NR_HARQ_PROCESS_H
 #define NR_HARQ_PROCESS_H
 
+#include "nr-buffer-report.h"
 #include "nr-sdu.h"
 
 #include <cstdint>
@@ -13,9 +14,7 @@ namespace ns3
 /**
  * A HARQ process: a transport block and what became of its transmissions so far.
  *
- * Soft combining is chase combining: the effective SINRs of the transmissions add up. The
- * redundancy version goes through 0, 2, 3, 1 (TS 38.214 clause 5.1.2.1) and is traced; the gain of
- * incremental redundancy beyond the sum of energies is not modelled here.
+ * NrHarqCombining says what its transmissions are worth together.
  */
 struct NrHarqProcess
 {
@@ -36,17 +35,10 @@ struct NrHarqProcess
     uint32_t prbs{0};                   //!< PRBs of each transmission
     uint32_t symbols{0};                //!< data symbols of the first transmission
     uint32_t transmissions{0};          //!< so far
-    double sinrSum{0.0};                //!< linear effective SINR, summed over transmissions
+    uint32_t maxTransmissions{1};       //!< at most, by its contents
+    NrBufferReport report;              //!< buffer status report in it (uplink)
+    std::vector<float> sinr;            //!< linear effective SINR of each transmission
     std::vector<NrRlcSegment> segments; //!< contents
-
-    /**
-     * \return the redundancy version of the latest transmission
-     */
-    uint8_t GetRedundancyVersion() const
-    {
-        static constexpr uint8_t ORDER[] = {0, 2, 3, 1};
-        return ORDER[(transmissions - 1) % 4];
-    }
 };
 
 } // namespace ns3

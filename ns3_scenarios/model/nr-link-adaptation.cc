@@ -8,6 +8,8 @@
 #include "ns3/uinteger.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 namespace ns3
 {
@@ -41,35 +43,128 @@ TypeId NrLinkAdaptation::GetTypeId()
                           "one is StepDb x BlerTarget / (1 - BlerTarget)",
                           DoubleValue(0.5),
                           MakeDoubleAccessor(&NrLinkAdaptation::m_stepDb),
-                          MakeDoubleChecker<double>(0.0, 10.0));
+                          MakeDoubleChecker<double>(0.0, 10.0))
+            .AddAttribute("LimitDb",
+                          "The outer loop corrects by this much at most, in dB",
+                          DoubleValue(10.0),
+                          MakeDoubleAccessor(&NrLinkAdaptation::m_limitDb),
+                          MakeDoubleChecker<double>(0.0, 40.0));
     return tid;
 }
 
-void NrLinkAdaptation::Report(uint64_t slot, std::vector<float> sinrDb)
+void NrLinkAdaptation::Report(uint64_t slot, std::vector<float> sinr, uint32_t layers)
 {
-    m_reports.push_back({slot + m_delaySlots, std::move(sinrDb)});
+    m_reports.push_back({slot + m_delaySlots, std::move(sinr), layers, {}});
+    if (m_latest.size() < layers)
+    {
+        m_latest.resize(layers, 0);
+    }
 }
 
-uint8_t NrLinkAdaptation::Select(uint64_t slot, const NrPhyAbstraction& phy, double penaltyDb)
+void NrLinkAdaptation::Reset()
+{
+    m_reports.clear();
+    m_offsetDb = 0.0;
+}
+
+NrLinkAdaptation::Entry* NrLinkAdaptation::GetReport(uint64_t slot)
 {
     while (m_reports.size() > 1 && m_reports[1].usableFrom <= slot)
     {
         m_reports.pop_front();
     }
-    if (m_reports.empty() || m_reports.front().usableFrom > slot)
+    return m_reports.empty() || m_reports.front().usableFrom > slot ? nullptr : &m_reports.front();
+}
+
+template <typename Meets>
+int NrLinkAdaptation::HuntMcs(uint32_t rank, int count, int lowest, Meets meets)
+{
+    // Channels change little between two looks, so the search begins where the last one ended.
+    int mcs = std::clamp(m_latest[rank - 1], lowest, count - 1);
+    if (meets(mcs))
     {
-        return phy.GetLowestMcs(); // nothing known yet
-    }
-    const auto& sinrDb = m_reports.front().sinrDb;
-    for (std::size_t mcs = sinrDb.size(); mcs-- > phy.GetLowestMcs();)
-    {
-        if (sinrDb[mcs] + m_offsetDb - penaltyDb >=
-            phy.GetThresholdDb(static_cast<uint8_t>(mcs), m_blerTarget))
+        while (mcs + 1 < count && meets(mcs + 1))
         {
-            return static_cast<uint8_t>(mcs);
+            ++mcs;
         }
     }
-    return phy.GetLowestMcs();
+    else
+    {
+        do
+        {
+            --mcs;
+        } while (mcs >= lowest && !meets(mcs));
+    }
+    m_latest[rank - 1] = std::max(mcs, lowest);
+    return mcs >= lowest ? mcs : -1;
+}
+
+NrTransportFormat NrLinkAdaptation::Select(uint64_t slot,
+                                           const NrPhyAbstraction& phy,
+                                           double penaltyDb)
+{
+    return SelectPart(slot, phy, penaltyDb, 0, UINT32_MAX);
+}
+
+NrTransportFormat NrLinkAdaptation::SelectPart(
+    uint64_t slot, const NrPhyAbstraction& phy, double penaltyDb, uint32_t firstPrb, uint32_t prbs)
+{
+    NrTransportFormat best{phy.GetLowestMcs(), 1};
+    Entry* entry = GetReport(slot);
+    if (entry == nullptr)
+    {
+        return best; // nothing known yet
+    }
+    const auto count = phy.GetMcsCount();
+    const auto width = static_cast<uint32_t>(entry->sinr.size()) / entry->layers;
+    const bool whole = firstPrb == 0 && prbs >= width;
+    if (whole && entry->effectiveDb.empty())
+    {
+        entry->effectiveDb.assign(std::size_t{entry->layers} * count, NAN);
+    }
+    double most = phy.GetEfficiency(best.mcs);
+    for (uint32_t rank = 1; rank <= entry->layers; ++rank)
+    {
+        std::span<const float> samples(entry->sinr.data(), std::size_t{rank} * width);
+        if (!whole)
+        {
+            m_part.clear();
+            for (uint32_t layer = 0; layer < rank; ++layer)
+            {
+                const auto from = entry->sinr.begin() + layer * width + firstPrb;
+                m_part.insert(m_part.end(), from, from + prbs);
+            }
+            samples = m_part;
+        }
+        const auto effectiveDb = [&](int mcs) {
+            float unknown = NAN;
+            float& known =
+                whole ? entry->effectiveDb[std::size_t{rank - 1} * count + mcs] : unknown;
+            if (std::isnan(known))
+            {
+                const double sinr =
+                    phy.GetEffectiveSinr(samples, static_cast<uint8_t>(mcs), 1.0 / rank);
+                known = static_cast<float>(10.0 * std::log10(std::max(sinr, 1e-20)));
+            }
+            return known;
+        };
+        const int mcs =
+            HuntMcs(rank, static_cast<int>(count), phy.GetLowestMcs(), [&](int candidate) {
+                return effectiveDb(candidate) + m_offsetDb - penaltyDb >=
+                       phy.GetThresholdDb(static_cast<uint8_t>(candidate), m_blerTarget);
+            });
+        if (mcs < 0)
+        {
+            break; // more layers have still less power each
+        }
+        const double efficiency = rank * phy.GetEfficiency(static_cast<uint8_t>(mcs));
+        if (efficiency > most)
+        {
+            most = efficiency;
+            best = {static_cast<uint8_t>(mcs), static_cast<uint8_t>(rank)};
+        }
+    }
+    return best;
 }
 
 void NrLinkAdaptation::Feedback(bool decoded)
@@ -78,7 +173,7 @@ void NrLinkAdaptation::Feedback(bool decoded)
     {
         m_offsetDb += decoded ? m_stepDb * m_blerTarget / (1.0 - m_blerTarget) : -m_stepDb;
         // A link below the lowest MCS or above the highest would wind the loop up without end.
-        m_offsetDb = std::clamp(m_offsetDb, -10.0, 10.0);
+        m_offsetDb = std::clamp(m_offsetDb, -m_limitDb, m_limitDb);
     }
 }
 

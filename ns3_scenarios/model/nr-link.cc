@@ -36,7 +36,12 @@ TypeId NrLink::GetTypeId()
                           "Time constant of the average rate of proportional fair, in slots",
                           DoubleValue(100.0),
                           MakeDoubleAccessor(&NrLink::m_averageSlots),
-                          MakeDoubleChecker<double>(1.0));
+                          MakeDoubleChecker<double>(1.0))
+            .AddAttribute("DescribedPackets",
+                          "Waiting packets that a scheduler is told of, the first ones",
+                          UintegerValue(32),
+                          MakeUintegerAccessor(&NrLink::m_describedPackets),
+                          MakeUintegerChecker<uint32_t>(1));
     return tid;
 }
 
@@ -108,6 +113,7 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     {
         sdu->messageId = tag.m_messageId;
         sdu->importance = tag.m_importance;
+        sdu->share = tag.m_share;
         sdu->deadline = tag.m_deadline;
     }
     else if (bearer.flow.budget != Time::Max())
@@ -117,8 +123,9 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     bearer.rlc->Enqueue(sdu);
 }
 
-void NrLink::Describe(NrCandidate& candidate)
+void NrLink::Describe(NrCandidate& candidate, bool withQueue)
 {
+    m_described.clear();
     candidate.demandBytes = 0;
     candidate.priority = 127;
     for (Bearer& bearer : m_bearers)
@@ -137,8 +144,55 @@ void NrLink::Describe(NrCandidate& candidate)
             candidate.headBudgetS =
                 head->deadline == Time::Max() ? HUGE_VAL : (head->deadline - now).GetSeconds();
             candidate.headImportance = head->importance;
+            const NrFiveQi& qos = NrFiveQi::Get(bearer.flow.fiveqi);
+            const Time budget = bearer.flow.budget == Time::Max() ? qos.budget : bearer.flow.budget;
+            candidate.delayBudgetS = budget.GetSeconds();
+            candidate.lossTarget = qos.lossTarget;
+            candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
+        }
+        if (withQueue)
+        {
+            DescribeQueue(bearer);
         }
         candidate.demandBytes += bearer.rlc->GetDemandBytes();
+    }
+    candidate.queue = m_described;
+}
+
+void NrLink::DescribeQueue(const Bearer& bearer)
+{
+    // MAC subheader and RLC header of a packet in one piece: 3 and 1 (TS 38.321, TS 38.322).
+    constexpr uint32_t HEADER_BYTES = 4;
+    const Time now = Simulator::Now();
+    const NrSemanticProfile& profile = bearer.flow.semantic;
+    uint64_t message = 0;
+    double covered = 0.0;
+    for (const NrSduPtr& sdu : bearer.rlc->GetQueue())
+    {
+        if (m_described.size() == m_describedPackets)
+        {
+            break;
+        }
+        NrQueueItem item;
+        item.bytes = sdu->Size() - sdu->sent + HEADER_BYTES;
+        item.importance = sdu->importance;
+        item.messageId = sdu->messageId;
+        item.budgetS = sdu->deadline == Time::Max() ? HUGE_VAL : (sdu->deadline - now).GetSeconds();
+        if (profile.IsKnown() && sdu->share > 0.0)
+        {
+            // A packet counts on top of its message's packets that were sent or come before it. A
+            // packet of which a part was sent is among the sent ones; its rest earns it all.
+            if (sdu->messageId != message)
+            {
+                message = sdu->messageId;
+                const auto found = m_covered.find(message);
+                covered = found == m_covered.end() ? 0.0 : found->second;
+                covered -= sdu->started ? sdu->share : 0.0;
+            }
+            item.utility = profile.GetAccuracy(covered + sdu->share) - profile.GetAccuracy(covered);
+            covered += sdu->share;
+        }
+        m_described.push_back(item);
     }
 }
 
@@ -164,8 +218,9 @@ NrHarqProcess* NrLink::GetIdleProcess()
     return nullptr;
 }
 
-void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
+uint32_t NrLink::ApplyFeedback(uint64_t slot)
 {
+    uint32_t lost = 0;
     for (auto& process : m_processes)
     {
         if (process.state != NrHarqProcess::State::SENT || process.feedbackSlot > slot)
@@ -176,13 +231,14 @@ void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
         {
             m_adaptation->Feedback(process.decoded);
         }
-        if (!process.decoded && process.transmissions < maxTransmissions)
+        if (!process.decoded && process.transmissions < process.maxTransmissions)
         {
             process.state = NrHarqProcess::State::RETRANSMIT;
             continue;
         }
         if (!process.decoded)
         {
+            ++lost;
             for (const auto& segment : process.segments)
             {
                 // Every bearer's entity treats a lost piece alike; the packet knows its own.
@@ -192,16 +248,27 @@ void NrLink::ApplyFeedback(uint64_t slot, uint32_t maxTransmissions)
         process.segments.clear();
         process.state = NrHarqProcess::State::IDLE;
     }
+    return lost;
 }
 
-void NrLink::FillBlock(NrHarqProcess& process)
+void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
 {
     const uint32_t bytes = process.tbsBits / 8;
     uint32_t used = 0;
     process.segments.clear();
+    process.maxTransmissions = 1;
     for (Bearer& bearer : m_bearers)
     {
+        const std::size_t before = process.segments.size();
         used += bearer.rlc->Fill(bytes - used, process.segments);
+        const NrFlowConfig& flow = bearer.flow;
+        const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : maxTransmissions;
+        const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
+        for (std::size_t i = before; i < process.segments.size(); ++i)
+        {
+            const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
+            process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
+        }
     }
     if (process.segments.empty())
     {
@@ -273,6 +340,23 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     record.bytes = sdu->bytes;
     record.air_bytes = final ? sdu->airBytes : 0;
     m_sink->Packet(record);
+    if (sdu->share > 0.0)
+    {
+        double& covered = m_covered[sdu->messageId];
+        if (event == PacketEvent::DEQUEUE)
+        {
+            covered += sdu->share;
+        }
+        else if (event == PacketEvent::DROP && sdu->started)
+        {
+            covered = std::max(covered - sdu->share, 0.0);
+        }
+        constexpr double ALL = 1.0 - 1e-9; // shares are fractions that were rounded
+        if (covered >= ALL && event == PacketEvent::DELIVER)
+        {
+            m_covered.erase(sdu->messageId);
+        }
+    }
     const uint64_t sentBytes = sdu->sent > sdu->pdcpHeader ? sdu->sent - sdu->pdcpHeader : 0;
     if (event == PacketEvent::DELIVER)
     {

@@ -2,15 +2,18 @@
 #ifndef NR_LINK_H
 #define NR_LINK_H
 
+#include "nr-five-qi.h"
 #include "nr-harq-process.h"
 #include "nr-link-adaptation.h"
 #include "nr-rlc-um.h"
 #include "nr-scheduler.h"
+#include "nr-semantic-profile.h"
 #include "nr-trace-sink.h"
 
 #include "ns3/object.h"
 
 #include <functional>
+#include <unordered_map>
 #include <vector>
 
 namespace ns3
@@ -19,14 +22,18 @@ namespace ns3
 /// A flow as the radio sees it.
 struct NrFlowConfig
 {
-    uint32_t flow{0};         //!< flow number
-    uint32_t ue{0};           //!< UE
-    bool uplink{false};       //!< direction
-    uint16_t port{0};         //!< UDP destination port
-    uint8_t fiveqi{9};        //!< 5QI (TS 23.501 clause 5.7.4)
-    uint8_t priority{90};     //!< priority level, 1 comes first
-    Time budget{Time::Max()}; //!< packet delay budget
-    bool discard{false};      //!< whether late packets leave the queue
+    uint32_t flow{0};           //!< flow number
+    uint32_t ue{0};             //!< UE
+    bool uplink{false};         //!< direction
+    uint16_t port{0};           //!< UDP destination port
+    uint8_t fiveqi{9};          //!< 5QI (TS 23.501 clause 5.7.4)
+    uint8_t priority{90};       //!< priority level, 1 comes first
+    Time budget{Time::Max()};   //!< packet delay budget
+    bool discard{false};        //!< whether late packets leave the queue
+    uint32_t maxHarqTx{0};      //!< transmissions of its blocks, 0 for the network's number
+    double importantFrom{0.0};  //!< importance from which a packet has maxHarqTx
+    uint32_t lessHarqTx{0};     //!< transmissions of less important packets, 0 for the same
+    NrSemanticProfile semantic; //!< what is known of its messages
 };
 
 /**
@@ -70,8 +77,9 @@ class NrLink : public Object
      * Discards late packets and describes what waits.
      *
      * \param candidate its demand, priority and head fields are set
+     * \param withQueue whether its queue is described too, as it is until the next call
      */
-    void Describe(NrCandidate& candidate);
+    void Describe(NrCandidate& candidate, bool withQueue);
 
     /**
      * \return bytes that would empty the queues, headers included
@@ -87,16 +95,18 @@ class NrLink : public Object
      * Applies the feedback that is known at a slot.
      *
      * \param slot the slot
-     * \param maxTransmissions of a block
+     * \return blocks that were lost for good
      */
-    void ApplyFeedback(uint64_t slot, uint32_t maxTransmissions);
+    uint32_t ApplyFeedback(uint64_t slot);
 
     /**
      * Fills a new transport block from the bearers, highest priority first.
      *
-     * \param process an idle process whose tbsBits are set
+     * \param process an idle process whose tbsBits are set; its maxTransmissions become those of
+     * the packet in it that is allowed the most
+     * \param maxTransmissions of flows that have no number of their own
      */
-    void FillBlock(NrHarqProcess& process);
+    void FillBlock(NrHarqProcess& process, uint32_t maxTransmissions);
 
     /**
      * Counts a transmission of a block and what it costs its packets.
@@ -184,19 +194,29 @@ class NrLink : public Object
      */
     void OnSdu(const NrSduPtr& sdu, cosim::sim::PacketEvent event);
 
-    double m_averageSlots{0.0};             //!< time constant of the average rate
-    uint32_t m_cell{0};                     //!< serving cell
-    uint32_t m_ue{0};                       //!< UE
-    bool m_uplink{false};                   //!< direction
-    Ptr<NrTraceSink> m_sink;                //!< where records go
-    DeliverCallback m_deliver;              //!< takes packets at the far end
-    std::vector<Bearer> m_bearers;          //!< by priority, the default bearer last
-    std::vector<NrHarqProcess> m_processes; //!< HARQ
-    Ptr<NrLinkAdaptation> m_adaptation;     //!< MCS choice
-    cosim::sim::CounterRecord m_counter{};  //!< bytes over the run
-    Period m_period;                        //!< sums since the last KPI record
-    double m_averageRate{0.0};              //!< bytes a slot
-    uint32_t m_processCount{0};             //!< HARQ processes
+    /**
+     * Describes the first packets of a bearer.
+     *
+     * \param bearer the bearer
+     */
+    void DescribeQueue(const Bearer& bearer);
+
+    double m_averageSlots{0.0};                     //!< time constant of the average rate
+    uint32_t m_cell{0};                             //!< serving cell
+    uint32_t m_ue{0};                               //!< UE
+    bool m_uplink{false};                           //!< direction
+    Ptr<NrTraceSink> m_sink;                        //!< where records go
+    DeliverCallback m_deliver;                      //!< takes packets at the far end
+    std::vector<Bearer> m_bearers;                  //!< by priority, the default bearer last
+    std::vector<NrHarqProcess> m_processes;         //!< HARQ
+    Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
+    cosim::sim::CounterRecord m_counter{};          //!< bytes over the run
+    Period m_period;                                //!< sums since the last KPI record
+    double m_averageRate{0.0};                      //!< bytes a slot
+    uint32_t m_processCount{0};                     //!< HARQ processes
+    uint32_t m_describedPackets{0};                 //!< in a description at most
+    std::vector<NrQueueItem> m_described;           //!< the packets that wait
+    std::unordered_map<uint64_t, double> m_covered; //!< share of a message that was sent
 };
 
 } // namespace ns3

@@ -22,13 +22,14 @@ TypeId NrMessageTag::GetInstanceTypeId() const
 
 uint32_t NrMessageTag::GetSerializedSize() const
 {
-    return 8 + 8 + 8;
+    return 8 + 8 + 8 + 8;
 }
 
 void NrMessageTag::Serialize(TagBuffer buffer) const
 {
     buffer.WriteU64(m_messageId);
     buffer.WriteDouble(m_importance);
+    buffer.WriteDouble(m_share);
     buffer.WriteU64(static_cast<uint64_t>(m_deadline.GetTimeStep()));
 }
 
@@ -36,6 +37,7 @@ void NrMessageTag::Deserialize(TagBuffer buffer)
 {
     m_messageId = buffer.ReadU64();
     m_importance = buffer.ReadDouble();
+    m_share = buffer.ReadDouble();
     m_deadline = TimeStep(buffer.ReadU64());
 }
 

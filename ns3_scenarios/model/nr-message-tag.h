@@ -29,6 +29,7 @@ class NrMessageTag : public Tag
 
     uint64_t m_messageId{0};      //!< number of the message, 0 for none
     double m_importance{0.0};     //!< PDU-set importance, 0 least
+    double m_share{0.0};          //!< share of the message's units in the packet, 0 unknown
     Time m_deadline{Time::Max()}; //!< when the packet becomes useless
 };
 

@@ -2,17 +2,16 @@
 #ifndef NR_PF_SCHEDULER_H
 #define NR_PF_SCHEDULER_H
 
-#include "nr-scheduler.h"
+#include "nr-metric-scheduler.h"
 
 namespace ns3
 {
 
 /**
  * Proportional fair: UEs in the order of r/T, the rate that the channel offers now over the rate
- * that the UE got lately (Jalali et al., VTC 2000), each with as many PRBs as empties its queue.
- * Equal metrics are served in the order of UE numbers.
+ * that the UE got lately (Jalali et al., VTC 2000).
  */
-class NrPfScheduler : public NrScheduler
+class NrPfScheduler : public NrMetricScheduler
 {
   public:
     /**
@@ -20,12 +19,8 @@ class NrPfScheduler : public NrScheduler
      */
     static TypeId GetTypeId();
 
-    void Share(std::span<const NrCandidate> candidates,
-               uint32_t prbs,
-               std::vector<uint32_t>& shares) override;
-
-  private:
-    std::vector<std::size_t> m_order; //!< kept to spare an allocation a slot
+  protected:
+    double GetMetric(const NrCandidate& candidate) const override;
 };
 
 } // namespace ns3

@@ -40,20 +40,21 @@ void NrPhyAbstraction::Set(Ptr<NrCarrier> carrier,
     }
 }
 
-double NrPhyAbstraction::GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const
+double NrPhyAbstraction::GetEffectiveSinr(std::span<const float> sinr,
+                                          uint8_t mcs,
+                                          double scale) const
 {
-    return m_eesm->GetEffectiveSinr(sinr, mcs);
+    return m_eesm->GetEffectiveSinr(sinr, mcs, scale);
 }
 
-std::vector<float> NrPhyAbstraction::GetReport(std::span<const float> sinr) const
+uint32_t NrPhyAbstraction::GetMcsCount() const
 {
-    std::vector<float> report(m_carrier->GetMcsCount());
-    for (std::size_t mcs = 0; mcs < report.size(); ++mcs)
-    {
-        const double effective = m_eesm->GetEffectiveSinr(sinr, static_cast<uint8_t>(mcs));
-        report[mcs] = static_cast<float>(10.0 * std::log10(std::max(effective, 1e-20)));
-    }
-    return report;
+    return m_carrier->GetMcsCount();
+}
+
+double NrPhyAbstraction::GetEfficiency(uint8_t mcs) const
+{
+    return m_carrier->GetModulationOrder(mcs) * m_carrier->GetCodeRate(mcs);
 }
 
 double NrPhyAbstraction::GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const

@@ -37,17 +37,23 @@ class NrPhyAbstraction : public Object
              std::shared_ptr<const NrEesm> eesm);
 
     /**
-     * \param sinr linear SINR of the PRBs in use
+     * \param sinr linear SINR of the PRBs (and layers) in use
      * \param mcs MCS index
+     * \param scale factor on every SINR
      * \return the effective SINR, linear
      */
-    double GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs) const;
+    double GetEffectiveSinr(std::span<const float> sinr, uint8_t mcs, double scale = 1.0) const;
 
     /**
-     * \param sinr linear SINR of each PRB
-     * \return the effective SINR in dB for each MCS
+     * \return the number of MCS indices
      */
-    std::vector<float> GetReport(std::span<const float> sinr) const;
+    uint32_t GetMcsCount() const;
+
+    /**
+     * \param mcs MCS index
+     * \return information bits a symbol and layer
+     */
+    double GetEfficiency(uint8_t mcs) const;
 
     /**
      * \param mcs MCS index

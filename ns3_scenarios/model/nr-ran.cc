@@ -2,6 +2,7 @@
 #include "nr-ran.h"
 
 #include "nr-pf-scheduler.h"
+#include "nr-tbs.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -99,10 +100,47 @@ TypeId NrRan::GetTypeId()
                           MakeUintegerAccessor(&NrRan::m_cqiPeriodSlots),
                           MakeUintegerChecker<uint32_t>(1))
             .AddAttribute("UlGrantDelay",
-                          "Slots from data in an empty UE buffer until the gNB can grant",
+                          "Slots from a scheduling request until the gNB can grant",
                           UintegerValue(8),
                           MakeUintegerAccessor(&NrRan::m_grantDelaySlots),
                           MakeUintegerChecker<uint32_t>())
+            .AddAttribute("SrPeriod",
+                          "Slots between a UE's occasions for a scheduling request",
+                          UintegerValue(1),
+                          MakeUintegerAccessor(&NrRan::m_requestPeriodSlots),
+                          MakeUintegerChecker<uint32_t>(1))
+            .AddAttribute("SrGrantBytes",
+                          "Bytes that a scheduling request is worth to the gNB until a buffer "
+                          "status report comes; 0: it grants what the buffer holds",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&NrRan::m_firstGrantBytes),
+                          MakeUintegerChecker<uint32_t>())
+            .AddAttribute("BsrDelay",
+                          "Slots from a decoded buffer status report to its use",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&NrRan::m_reportDelaySlots),
+                          MakeUintegerChecker<uint32_t>())
+            .AddAttribute("ConfiguredGrantPeriod",
+                          "Slots between the configured grants of a UE (TS 38.321 clause 5.8.2), "
+                          "0 for none",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&NrRan::m_configuredPeriod),
+                          MakeUintegerChecker<uint32_t>())
+            .AddAttribute("ConfiguredGrantBytes",
+                          "Bytes of a configured grant",
+                          UintegerValue(128),
+                          MakeUintegerAccessor(&NrRan::m_configuredBytes),
+                          MakeUintegerChecker<uint32_t>(1))
+            .AddAttribute("MaxLayers",
+                          "Spatial layers of a downlink block at most",
+                          UintegerValue(1),
+                          MakeUintegerAccessor(&NrRan::m_maxLayersDl),
+                          MakeUintegerChecker<uint32_t>(1, 4))
+            .AddAttribute("MaxUlLayers",
+                          "Spatial layers of an uplink block at most",
+                          UintegerValue(1),
+                          MakeUintegerAccessor(&NrRan::m_maxLayersUl),
+                          MakeUintegerChecker<uint32_t>(1, 4))
             .AddAttribute("KpiPeriod",
                           "Period of KPI records",
                           TimeValue(MilliSeconds(100)),
@@ -132,13 +170,22 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
     m_gnbNoise = noise * FromDb(m_gnbNoiseFigureDb);
     m_ueNoise = noise * FromDb(m_ueNoiseFigureDb);
     m_gnbPower = FromDbm(m_gnbTxPowerDbm) / prbs;
+    m_uplinkPower = NrUplinkPower(m_p0Dbm, m_alpha, m_ueTxPowerDbm);
+    m_bufferConfig = {
+        m_requestPeriodSlots, m_grantDelaySlots, m_firstGrantBytes, m_reportDelaySlots};
+    m_combining = CreateObject<NrHarqCombining>();
     ObjectFactory factory;
     factory.SetTypeId(m_schedulerType);
     m_cells.resize(cells);
+    uint32_t index = 0;
     for (Cell& cell : m_cells)
     {
-        cell.schedulers[0] = factory.Create<NrScheduler>();
-        cell.schedulers[1] = factory.Create<NrScheduler>();
+        for (const bool uplink : {false, true})
+        {
+            cell.schedulers[uplink] = factory.Create<NrScheduler>();
+            cell.schedulers[uplink]->SetCell(index, uplink);
+        }
+        ++index;
         cell.power.resize(prbs);
         cell.sender.resize(prbs);
         cell.sentPower.resize(prbs);
@@ -150,6 +197,7 @@ uint32_t NrRan::AddUe(uint32_t cell)
     const auto number = static_cast<uint32_t>(m_ues.size());
     Ue ue;
     ue.cell = cell;
+    ue.buffer = NrBufferStatus(m_bufferConfig, number);
     for (const bool uplink : {false, true})
     {
         auto link = CreateObject<NrLink>();
@@ -179,18 +227,7 @@ void NrRan::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
     m_ues[ue].links[uplink]->Enqueue(packet, ++m_packets);
     if (uplink)
     {
-        NoteUplinkData(m_ues[ue]);
-    }
-}
-
-void NrRan::NoteUplinkData(Ue& ue)
-{
-    // A UE whose buffer the gNB believes empty has to ask first; after that, buffer status reports
-    // ride on its transmissions.
-    if (ue.knownBytes == 0 && !ue.requested)
-    {
-        ue.requested = true;
-        ue.knownFrom = m_slot + m_grantDelaySlots;
+        m_ues[ue].buffer.NoteData(m_slot);
     }
 }
 
@@ -209,7 +246,12 @@ void NrRan::Slot()
         // A retransmission of a block that was decoded before cannot be here: its process is free.
         if (transmission.process->decoded)
         {
-            m_ues[transmission.ue].links[transmission.uplink]->Receive(*transmission.process);
+            Ue& ue = m_ues[transmission.ue];
+            ue.links[transmission.uplink]->Receive(*transmission.process);
+            if (transmission.uplink)
+            {
+                ue.buffer.Decoded(m_slot, transmission.process->report);
+            }
         }
     }
     m_now.clear();
@@ -232,10 +274,13 @@ void NrRan::Slot()
         return;
     }
     m_channel->Advance(now);
-    for (const Ue& ue : m_ues)
+    for (Ue& ue : m_ues)
     {
-        ue.links[0]->ApplyFeedback(m_slot, m_maxHarqTx);
-        ue.links[1]->ApplyFeedback(m_slot, m_maxHarqTx);
+        ue.links[0]->ApplyFeedback(m_slot);
+        for (uint32_t lost = ue.links[1]->ApplyFeedback(m_slot); lost > 0; --lost)
+        {
+            ue.buffer.Lost(m_slot, ue.links[1]->GetDemandBytes());
+        }
     }
     Measure();
     const uint32_t dlSymbols = m_carrier->GetDlDataSymbols(m_slot);
@@ -264,7 +309,6 @@ void NrRan::Slot()
 void NrRan::Measure()
 {
     const uint32_t prbs = m_carrier->GetPrbs();
-    m_sinr.resize(prbs);
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {
         // UEs measure in turn, so that the work is spread over the period.
@@ -296,31 +340,25 @@ void NrRan::Measure()
                 interference[prb] += m_cells[other].power[prb] * from[prb];
             }
         }
-        for (uint32_t prb = 0; prb < prbs; ++prb)
+        const uint32_t channelLayers = m_channel->GetLayers();
+        const double target = m_uplinkPower.GetTarget(ue.gain);
+        for (const bool uplink : {false, true})
         {
-            m_sinr[prb] =
-                static_cast<float>(m_gnbPower * gains[prb] / (m_ueNoise + interference[prb]));
+            const uint32_t layers = std::min(uplink ? m_maxLayersUl : m_maxLayersDl, channelLayers);
+            std::vector<float> sinr(std::size_t{layers} * prbs);
+            for (uint32_t layer = 0; layer < layers; ++layer)
+            {
+                const auto own = m_channel->GetGains(ue.cell, number, layer);
+                for (uint32_t prb = 0; prb < prbs; ++prb)
+                {
+                    sinr[layer * prbs + prb] = static_cast<float>(
+                        uplink ? target * own[prb] / m_gnbNoise
+                               : m_gnbPower * own[prb] / (m_ueNoise + interference[prb]));
+                }
+            }
+            ue.links[uplink]->GetLinkAdaptation()->Report(m_slot, std::move(sinr), layers);
         }
-        ue.links[0]->GetLinkAdaptation()->Report(m_slot, m_phy->GetReport(m_sinr));
-        const double target = GetUplinkTarget(ue);
-        for (uint32_t prb = 0; prb < prbs; ++prb)
-        {
-            m_sinr[prb] = static_cast<float>(target * gains[prb] / m_gnbNoise);
-        }
-        ue.links[1]->GetLinkAdaptation()->Report(m_slot, m_phy->GetReport(m_sinr));
     }
-}
-
-double NrRan::GetUplinkTarget(const Ue& ue) const
-{
-    const double pathLossDb = -10.0 * std::log10(std::max(ue.gain, 1e-30));
-    const double target = FromDbm(m_p0Dbm + m_alpha * pathLossDb);
-    return std::min(target, FromDbm(m_ueTxPowerDbm));
-}
-
-double NrRan::GetUplinkPower(const Ue& ue, uint32_t prbs) const
-{
-    return std::min(GetUplinkTarget(ue), FromDbm(m_ueTxPowerDbm) / prbs);
 }
 
 uint32_t NrRan::GetLeastPrbs(uint8_t mcs, uint32_t symbols) const
@@ -354,10 +392,106 @@ void NrRan::WidenNarrowShares(uint32_t prbs, uint32_t symbols)
     }
 }
 
+double NrRan::GetBytesPerPrb(uint32_t symbols, const NrTransportFormat& format) const
+{
+    constexpr uint32_t SAMPLE_PRBS = 10; // TBS is quantised: one PRB alone would mislead
+    return m_carrier->GetTransportBlockBits(SAMPLE_PRBS, symbols, format.layers, format.mcs) /
+           (8.0 * SAMPLE_PRBS);
+}
+
+void NrRan::DescribeGroups(uint32_t groups, uint32_t firstPrb, uint32_t symbols, bool uplink)
+{
+    const uint32_t prbs = m_carrier->GetPrbs() - firstPrb;
+    groups = std::min(groups, prbs);
+    m_groups.clear();
+    for (const NrCandidate& candidate : m_candidates)
+    {
+        auto adaptation = m_ues[candidate.ue].links[uplink]->GetLinkAdaptation();
+        for (uint32_t group = 0; group < groups; ++group)
+        {
+            const uint32_t first = group * prbs / groups;
+            const uint32_t width = (group + 1) * prbs / groups - first;
+            const auto format =
+                adaptation->SelectPart(m_slot, *m_phy, 0.0, firstPrb + first, width);
+            m_groups.push_back(static_cast<float>(GetBytesPerPrb(symbols, format)));
+        }
+    }
+    for (std::size_t i = 0; i < m_candidates.size(); ++i)
+    {
+        m_candidates[i].groupBytesPerPrb =
+            std::span<const float>(m_groups).subspan(i * groups, groups);
+    }
+}
+
+double NrRan::SendNewBlock(uint32_t number,
+                           bool uplink,
+                           const NrTransportFormat& format,
+                           uint32_t firstPrb,
+                           uint32_t prbs,
+                           uint32_t symbols)
+{
+    Ue& ue = m_ues[number];
+    NrLink& link = *ue.links[uplink];
+    NrHarqProcess* const process = link.GetIdleProcess();
+    if (process == nullptr)
+    {
+        return 0.0;
+    }
+    process->mcs = format.mcs;
+    process->layers = format.layers;
+    process->prbs = prbs;
+    process->symbols = symbols;
+    process->tbsBits = m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
+    process->transmissions = 0;
+    process->sinr.clear();
+    link.FillBlock(*process, m_maxHarqTx);
+    if (process->segments.empty())
+    {
+        return 0.0;
+    }
+    if (uplink)
+    {
+        process->report = ue.buffer.Sent(process->tbsBits / 8, link.GetDemandBytes());
+    }
+    Transmit(number, uplink, *process, firstPrb);
+    return process->tbsBits / 8.0;
+}
+
+uint32_t NrRan::ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t nextPrb)
+{
+    for (uint32_t number = 0; number < m_ues.size() && m_configuredPeriod > 0; ++number)
+    {
+        Ue& ue = m_ues[number];
+        // Every UE has its own slot of the period; one that is no uplink slot is left out.
+        if (ue.cell != cell || (m_slot + number) % m_configuredPeriod != 0)
+        {
+            continue;
+        }
+        NrLink& link = *ue.links[1];
+        const auto format = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
+        const double needed = std::ceil(m_configuredBytes / GetBytesPerPrb(symbols, format));
+        const double reach = std::max(std::floor(m_uplinkPower.GetReach(ue.gain)), 1.0);
+        const auto prbs = static_cast<uint32_t>(
+            std::clamp(std::min(needed, reach), 1.0, double(m_carrier->GetPrbs() - nextPrb)));
+        if (nextPrb >= m_carrier->GetPrbs())
+        {
+            break;
+        }
+        if (link.GetDemandBytes() > 0)
+        {
+            SendNewBlock(number, true, format, nextPrb, prbs, symbols);
+        }
+        nextPrb += prbs;
+    }
+    return nextPrb;
+}
+
 void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
 {
     uint32_t nextPrb = 0;
     const uint32_t prbs = m_carrier->GetPrbs();
+    NrScheduler& scheduler = *m_cells[cell].schedulers[uplink];
+    const bool wantsQueue = scheduler.WantsQueue();
     m_candidates.clear();
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {
@@ -367,14 +501,9 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
             continue;
         }
         NrLink& link = *ue.links[uplink];
-        if (uplink && ue.requested && m_slot >= ue.knownFrom)
-        {
-            ue.requested = false;
-            ue.knownBytes = link.GetDemandBytes();
-        }
         // Retransmissions first. They keep their PRBs and need as many symbols as the first one
         // had.
-        for (auto& process : link.GetProcesses())
+        for (NrHarqProcess& process : link.GetProcesses())
         {
             if (process.state == NrHarqProcess::State::RETRANSMIT && process.symbols <= symbols &&
                 process.prbs <= prbs - nextPrb)
@@ -383,12 +512,25 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
                 nextPrb += process.prbs;
             }
         }
+    }
+    if (uplink)
+    {
+        nextPrb = ServeConfiguredGrants(cell, symbols, nextPrb);
+    }
+    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    {
+        Ue& ue = m_ues[number];
+        if (ue.cell != cell)
+        {
+            continue;
+        }
+        NrLink& link = *ue.links[uplink];
         NrCandidate candidate;
         candidate.ue = number;
-        link.Describe(candidate);
+        link.Describe(candidate, wantsQueue);
         if (uplink)
         {
-            candidate.demandBytes = std::min(candidate.demandBytes, ue.knownBytes);
+            candidate.demandBytes = ue.buffer.GetKnownBytes(m_slot, candidate.demandBytes);
         }
         if (candidate.demandBytes == 0 || link.GetIdleProcess() == nullptr)
         {
@@ -398,65 +540,57 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         if (uplink)
         {
             // More PRBs than the power reaches would only thin it out.
-            const double reach = FromDbm(m_ueTxPowerDbm) / GetUplinkTarget(ue);
+            const double reach = m_uplinkPower.GetReach(ue.gain);
             const uint32_t least = GetLeastPrbs(m_phy->GetLowestMcs(), symbols);
             candidate.maxPrbs =
                 std::max(least, static_cast<uint32_t>(std::clamp(reach, 1.0, double(prbs))));
         }
-        const uint8_t mcs = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
-        constexpr uint32_t SAMPLE_PRBS = 10; // TBS is quantised: one PRB alone would mislead
-        candidate.bytesPerPrb =
-            m_carrier->GetTransportBlockBits(SAMPLE_PRBS, symbols, 1, mcs) / (8.0 * SAMPLE_PRBS);
+        const auto format = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
+        candidate.bytesPerPrb = GetBytesPerPrb(symbols, format);
+        candidate.layers = format.layers;
         // The uplink's power is spread over the share, so its MCS may yet fall.
-        candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : mcs;
+        candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
     }
-    m_shares.assign(m_candidates.size(), 0);
-    m_cells[cell].schedulers[uplink]->Share(m_candidates, prbs - nextPrb, m_shares);
-    WidenNarrowShares(prbs - nextPrb, symbols);
-    std::size_t at = 0;
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    const uint32_t groups = scheduler.GetGroups(m_candidates.size());
+    if (groups > 0 && nextPrb < prbs)
     {
-        Ue& ue = m_ues[number];
-        if (ue.cell != cell)
+        DescribeGroups(groups, nextPrb, symbols, uplink);
+    }
+    m_shares.assign(m_candidates.size(), 0);
+    scheduler.Share(m_candidates, prbs - nextPrb, m_shares);
+    WidenNarrowShares(prbs - nextPrb, symbols);
+    const auto places = scheduler.GetPlaces();
+    m_served.assign(m_candidates.size(), 0.0);
+    for (std::size_t place = 0; place < m_candidates.size(); ++place)
+    {
+        const std::size_t at = places.empty() ? place : places[place];
+        const uint32_t share = m_shares[at];
+        if (share == 0)
         {
             continue;
         }
-        NrLink& link = *ue.links[uplink];
-        double served = 0.0;
-        if (at < m_candidates.size() && m_candidates[at].ue == number)
+        const uint32_t number = m_candidates[at].ue;
+        const Ue& ue = m_ues[number];
+        const double penaltyDb = uplink ? 10.0 * std::log10(m_uplinkPower.GetTarget(ue.gain) /
+                                                            m_uplinkPower.GetPower(ue.gain, share))
+                                        : 0.0;
+        NrLinkAdaptation& adaptation = *ue.links[uplink]->GetLinkAdaptation();
+        const auto format = groups > 0
+                                ? adaptation.SelectPart(m_slot, *m_phy, penaltyDb, nextPrb, share)
+                                : adaptation.Select(m_slot, *m_phy, penaltyDb);
+        m_served[at] = SendNewBlock(number, uplink, format, nextPrb, share, symbols);
+        nextPrb += m_served[at] > 0.0 ? share : 0;
+    }
+    std::size_t at = 0;
+    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    {
+        if (m_ues[number].cell == cell)
         {
-            const uint32_t share = m_shares[at++];
-            if (share > 0)
-            {
-                const double penaltyDb =
-                    uplink ? 10.0 * std::log10(GetUplinkTarget(ue) / GetUplinkPower(ue, share))
-                           : 0.0;
-                NrHarqProcess& process = *link.GetIdleProcess();
-                process.mcs = link.GetLinkAdaptation()->Select(m_slot, *m_phy, penaltyDb);
-                process.layers = 1;
-                process.prbs = share;
-                process.symbols = symbols;
-                process.tbsBits =
-                    m_carrier->GetTransportBlockBits(share, symbols, process.layers, process.mcs);
-                process.transmissions = 0;
-                process.sinrSum = 0.0;
-                link.FillBlock(process);
-                if (!process.segments.empty())
-                {
-                    Transmit(number, uplink, process, nextPrb);
-                    nextPrb += share;
-                    served = process.tbsBits / 8.0;
-                }
-                if (uplink)
-                {
-                    // The buffer status report in the block; an empty buffer must ask anew.
-                    ue.knownBytes = link.GetDemandBytes();
-                }
-            }
+            const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
+            m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
         }
-        link.UpdateAverage(served);
     }
 }
 
@@ -464,7 +598,7 @@ void NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint3
 {
     Ue& ue = m_ues[number];
     Cell& cell = m_cells[ue.cell];
-    const double power = uplink ? GetUplinkPower(ue, process.prbs) : m_gnbPower;
+    const double power = uplink ? m_uplinkPower.GetPower(ue.gain, process.prbs) : m_gnbPower;
     for (uint32_t prb = firstPrb; prb < firstPrb + process.prbs; ++prb)
     {
         if (uplink)
@@ -488,34 +622,49 @@ void NrRan::Decode(const Transmission& t)
 {
     NrHarqProcess& process = *t.process;
     const Ue& ue = m_ues[t.ue];
-    const auto gains = m_channel->GetGains(ue.cell, t.ue, 0);
-    m_sinr.resize(process.prbs);
-    for (uint32_t i = 0; i < process.prbs; ++i)
+    m_sinr.resize(std::size_t{process.prbs} * process.layers);
+    m_noise.assign(process.prbs, t.uplink ? m_gnbNoise : m_ueNoise);
+    for (uint32_t other = 0; other < m_cells.size(); ++other)
     {
-        const uint32_t prb = t.firstPrb + i;
-        double noise = t.uplink ? m_gnbNoise : m_ueNoise;
-        for (uint32_t other = 0; other < m_cells.size(); ++other)
+        if (other == ue.cell)
         {
-            if (other == ue.cell)
-            {
-                continue;
-            }
+            continue;
+        }
+        const Cell& cell = m_cells[other];
+        for (uint32_t i = 0; i < process.prbs; ++i)
+        {
+            const uint32_t prb = t.firstPrb + i;
             if (!t.uplink)
             {
-                noise += m_cells[other].power[prb] * m_channel->GetGains(other, t.ue, 0)[prb];
+                m_noise[i] += cell.power[prb] * m_channel->GetGains(other, t.ue, 0)[prb];
             }
-            else if (const int32_t sender = m_cells[other].sender[prb]; sender >= 0)
+            else if (const int32_t sender = cell.sender[prb]; sender >= 0)
             {
                 const auto from = static_cast<uint32_t>(sender);
-                noise += m_cells[other].sentPower[prb] * m_channel->GetGains(ue.cell, from, 0)[prb];
+                m_noise[i] += cell.sentPower[prb] * m_channel->GetGains(ue.cell, from, 0)[prb];
             }
         }
-        m_sinr[i] = static_cast<float>(t.power * gains[prb] / noise);
+    }
+    for (uint32_t layer = 0; layer < process.layers; ++layer)
+    {
+        const auto gains = m_channel->GetGains(ue.cell, t.ue, layer);
+        for (uint32_t i = 0; i < process.prbs; ++i)
+        {
+            m_sinr[layer * process.prbs + i] =
+                static_cast<float>(t.power / process.layers * gains[t.firstPrb + i] / m_noise[i]);
+        }
     }
     const double sinr = m_phy->GetEffectiveSinr(m_sinr, process.mcs);
-    process.sinrSum += sinr;
-    const double sumDb = 10.0 * std::log10(std::max(process.sinrSum, 1e-20));
-    const double bler = m_phy->GetBler(process.mcs, process.tbsBits, sumDb);
+    process.sinr.push_back(static_cast<float>(sinr));
+    const double combined =
+        process.transmissions == 1
+            ? sinr
+            : m_combining->GetEffectiveSinr(
+                  process.sinr,
+                  m_carrier->GetCodeRate(process.mcs),
+                  NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph);
+    const double bler =
+        m_phy->GetBler(process.mcs, process.tbsBits, 10.0 * std::log10(std::max(combined, 1e-20)));
     process.decoded = m_draw->GetValue() >= bler;
     const double sinrDb = 10.0 * std::log10(std::max(sinr, 1e-20));
     NrLink& link = *ue.links[t.uplink];
@@ -533,7 +682,7 @@ void NrRan::Decode(const Transmission& t)
         record.layers = process.layers;
         record.mcs = process.mcs;
         record.harq_process = static_cast<uint8_t>(&process - link.GetProcesses().data());
-        record.redundancy_version = process.GetRedundancyVersion();
+        record.redundancy_version = m_combining->GetRedundancyVersion(process.transmissions);
         record.sinr_eff_db = static_cast<float>(sinrDb);
         record.bler_predicted = static_cast<float>(bler);
         record.ack = process.decoded;

@@ -2,12 +2,15 @@
 #ifndef NR_RAN_H
 #define NR_RAN_H
 
+#include "nr-buffer-status.h"
 #include "nr-carrier.h"
 #include "nr-channel-source.h"
+#include "nr-harq-combining.h"
 #include "nr-link.h"
 #include "nr-phy-abstraction.h"
 #include "nr-scheduler.h"
 #include "nr-trace-sink.h"
+#include "nr-uplink-power.h"
 
 #include "ns3/object.h"
 #include "ns3/random-variable-stream.h"
@@ -107,12 +110,10 @@ class NrRan : public Object
     /// A UE.
     struct Ue
     {
-        uint32_t cell{0};       //!< serving cell
-        Ptr<NrLink> links[2];   //!< downlink, uplink
-        double gain{0.0};       //!< filtered mean gain to the serving cell, for power control
-        uint64_t knownBytes{0}; //!< uplink buffer as the gNB knows it
-        uint64_t knownFrom{0};  //!< slot in which the gNB learns of a new buffer
-        bool requested{false};  //!< a scheduling request is under way
+        uint32_t cell{0};      //!< serving cell
+        Ptr<NrLink> links[2];  //!< downlink, uplink
+        double gain{0.0};      //!< filtered mean gain to the serving cell, for power control
+        NrBufferStatus buffer; //!< uplink buffer as the gNB knows it
     };
 
     /// A cell.
@@ -158,6 +159,52 @@ class NrRan : public Object
     void WidenNarrowShares(uint32_t prbs, uint32_t symbols);
 
     /**
+     * \param symbols data symbols
+     * \param format MCS and layers
+     * \return bytes that a PRB carries, on average over some
+     */
+    double GetBytesPerPrb(uint32_t symbols, const NrTransportFormat& format) const;
+
+    /**
+     * Tells candidates what they would have in each group of PRBs.
+     *
+     * \param groups the number of groups
+     * \param firstPrb where the first begins
+     * \param symbols data symbols
+     * \param uplink direction
+     */
+    void DescribeGroups(uint32_t groups, uint32_t firstPrb, uint32_t symbols, bool uplink);
+
+    /**
+     * Serves UEs with a configured grant in this slot (TS 38.321 clause 5.8.2): their PRBs are set
+     * aside whether they have data or not.
+     *
+     * \param cell the cell
+     * \param symbols data symbols
+     * \param nextPrb first free PRB
+     * \return the first that is free afterwards
+     */
+    uint32_t ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t nextPrb);
+
+    /**
+     * Fills a new block of a UE and sends it.
+     *
+     * \param ue the UE
+     * \param uplink direction
+     * \param format MCS and layers
+     * \param firstPrb first PRB
+     * \param prbs PRBs
+     * \param symbols data symbols
+     * \return its bytes, 0 if nothing fits
+     */
+    double SendNewBlock(uint32_t ue,
+                        bool uplink,
+                        const NrTransportFormat& format,
+                        uint32_t firstPrb,
+                        uint32_t prbs,
+                        uint32_t symbols);
+
+    /**
      * Schedules one cell and direction.
      *
      * \param cell the cell
@@ -183,26 +230,6 @@ class NrRan : public Object
      */
     void Decode(const Transmission& transmission);
 
-    /**
-     * \param ue the UE
-     * \param prbs PRBs in use
-     * \return uplink power of each PRB in W
-     */
-    double GetUplinkPower(const Ue& ue, uint32_t prbs) const;
-
-    /**
-     * \param ue the UE
-     * \return power of a PRB in W that open-loop power control aims at (TS 38.213 clause 7.1.1)
-     */
-    double GetUplinkTarget(const Ue& ue) const;
-
-    /**
-     * Makes a UE ask for a grant if the gNB believes its buffer empty.
-     *
-     * \param ue the UE
-     */
-    void NoteUplinkData(Ue& ue);
-
     Ptr<NrCarrier> m_carrier;              //!< the carrier
     Ptr<NrPhyAbstraction> m_phy;           //!< error model
     Ptr<NrChannelSource> m_channel;        //!< gains
@@ -214,8 +241,15 @@ class NrRan : public Object
     DeliverCallback m_toUe;                //!< at the UE
     DeliverCallback m_toNetwork;           //!< at the gNB
     std::vector<float> m_sinr;             //!< scratch
+    std::vector<double> m_noise;           //!< scratch
     std::vector<NrCandidate> m_candidates; //!< scratch
     std::vector<uint32_t> m_shares;        //!< scratch
+    std::vector<float> m_groups;           //!< scratch
+    std::vector<std::size_t> m_places;     //!< scratch
+    std::vector<double> m_served;          //!< scratch
+    Ptr<NrHarqCombining> m_combining;      //!< of transmissions of a block
+    NrUplinkPower m_uplinkPower;           //!< power control
+    NrBufferStatus::Config m_bufferConfig; //!< delays of requests and reports
     uint64_t m_slot{0};                    //!< number of the slot
     uint64_t m_packets{0};                 //!< packets so far
     Time m_end;                            //!< end of the slots
@@ -224,19 +258,26 @@ class NrRan : public Object
     double m_ueNoise{0.0};                 //!< W a PRB
     double m_gnbPower{0.0};                //!< W a PRB
 
-    TypeId m_schedulerType;         //!< class of the schedulers
-    double m_gnbTxPowerDbm{0.0};    //!< total
-    double m_gnbNoiseFigureDb{0.0}; //!< receiver
-    double m_ueTxPowerDbm{0.0};     //!< maximum
-    double m_ueNoiseFigureDb{0.0};  //!< receiver
-    double m_p0Dbm{0.0};            //!< a PRB
-    double m_alpha{0.0};            //!< share of the path loss
-    uint32_t m_maxHarqTx{0};        //!< transmissions of a block
-    uint32_t m_k1Slots{0};          //!< data to feedback
-    uint32_t m_cqiPeriodSlots{0};   //!< between measurements
-    uint32_t m_grantDelaySlots{0};  //!< data to grant
-    Time m_kpiPeriod;               //!< of records
-    bool m_slotTrace{true};         //!< whether blocks are recorded
+    TypeId m_schedulerType;           //!< class of the schedulers
+    double m_gnbTxPowerDbm{0.0};      //!< total
+    double m_gnbNoiseFigureDb{0.0};   //!< receiver
+    double m_ueTxPowerDbm{0.0};       //!< maximum
+    double m_ueNoiseFigureDb{0.0};    //!< receiver
+    double m_p0Dbm{0.0};              //!< a PRB
+    double m_alpha{0.0};              //!< share of the path loss
+    uint32_t m_maxHarqTx{0};          //!< transmissions of a block
+    uint32_t m_k1Slots{0};            //!< data to feedback
+    uint32_t m_cqiPeriodSlots{0};     //!< between measurements
+    uint32_t m_grantDelaySlots{0};    //!< request to grant
+    uint32_t m_requestPeriodSlots{0}; //!< between request occasions
+    uint32_t m_firstGrantBytes{0};    //!< after a request
+    uint32_t m_reportDelaySlots{0};   //!< decoded report to its use
+    uint32_t m_configuredPeriod{0};   //!< slots between configured grants, 0 none
+    uint32_t m_configuredBytes{0};    //!< of a configured grant
+    uint32_t m_maxLayersDl{1};        //!< of a block
+    uint32_t m_maxLayersUl{1};        //!< of a block
+    Time m_kpiPeriod;                 //!< of records
+    bool m_slotTrace{true};           //!< whether blocks are recorded
 };
 
 } // namespace ns3

@@ -217,4 +217,9 @@ NrSduPtr NrRlcUm::GetHead() const
     return m_queue.empty() ? nullptr : m_queue.front();
 }
 
+const std::deque<NrSduPtr>& NrRlcUm::GetQueue() const
+{
+    return m_queue;
+}
+
 } // namespace ns3

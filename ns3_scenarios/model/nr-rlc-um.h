@@ -97,6 +97,11 @@ class NrRlcUm : public Object
      */
     NrSduPtr GetHead() const;
 
+    /**
+     * \return the packets that wait, in the order in which they are sent
+     */
+    const std::deque<NrSduPtr>& GetQueue() const;
+
   private:
     /**
      * Reports a packet's fate once, when nothing of it is under way any more.

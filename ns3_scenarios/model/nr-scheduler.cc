@@ -15,6 +15,23 @@ TypeId NrScheduler::GetTypeId()
     return tid;
 }
 
+bool NrScheduler::WantsQueue() const
+{
+    return false;
+}
+
+uint32_t NrScheduler::GetGroups(std::size_t) const
+{
+    return 0;
+}
+
+std::span<const std::size_t> NrScheduler::GetPlaces() const
+{
+    return {};
+}
+
+void NrScheduler::SetCell(uint32_t, bool) {}
+
 uint32_t NrScheduler::Wanted(const NrCandidate& candidate)
 {
     if (candidate.bytesPerPrb <= 0.0)
@@ -24,6 +41,11 @@ uint32_t NrScheduler::Wanted(const NrCandidate& candidate)
     const double prbs =
         std::ceil(static_cast<double>(candidate.demandBytes) / candidate.bytesPerPrb);
     return static_cast<uint32_t>(std::min(prbs, static_cast<double>(candidate.maxPrbs)));
+}
+
+double NrScheduler::ProportionalFair(const NrCandidate& candidate)
+{
+    return candidate.bytesPerPrb / std::max(candidate.averageRate, 1e-9);
 }
 
 } // namespace ns3

@@ -26,6 +26,7 @@ struct NrSdu
     uint64_t id{0};                  //!< packet number in the run
     uint64_t messageId{0};           //!< semantic message, 0 for none
     double importance{0.0};          //!< PDU-set importance
+    double share{0.0};               //!< share of the message's units in it, 0 unknown
     Time deadline{Time::Max()};      //!< useless afterwards
     uint32_t flow{0};                //!< flow number
     uint32_t bytes{0};               //!< IP bytes

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "nr-test-bench.h"
 
+#include "nr-message-tag.h"
+
 #include "ns3/boolean.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
+#include "ns3/ipv4-header.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
+#include "ns3/udp-header.h"
 #include "ns3/uinteger.h"
 
 #include <cmath>
@@ -97,6 +101,10 @@ NrTestBench::NrTestBench(const Options& options)
     ran->SetAttribute("Scheduler", StringValue(options.scheduler));
     ran->SetAttribute("GnbTxPower", DoubleValue(10.0 * std::log10(double(PRBS))));
     ran->SetAttribute("UeNoiseFigure", DoubleValue(0.0));
+    ran->SetAttribute("GnbNoiseFigure", DoubleValue(0.0));
+    // Uplink: 0 dBm a PRB too, without power control.
+    ran->SetAttribute("UlP0", DoubleValue(0.0));
+    ran->SetAttribute("UlAlpha", DoubleValue(0.0));
     ran->SetAttribute("MaxHarqTx", UintegerValue(options.maxHarqTx));
     ran->Configure(carrier, phy, channel, sink, 1);
     ran->AssignStreams(1);
@@ -106,7 +114,7 @@ NrTestBench::NrTestBench(const Options& options)
     }
     ran->SetDelivery(
         [this](uint32_t ue, Ptr<Packet> packet) { m_received[ue] += packet->GetSize(); },
-        [](uint32_t, Ptr<Packet>) {});
+        [this](uint32_t ue, Ptr<Packet> packet) { m_received[ue] += packet->GetSize(); });
 }
 
 NrTestBench::~NrTestBench()
@@ -115,24 +123,44 @@ NrTestBench::~NrTestBench()
     Config::Reset();
 }
 
-void NrTestBench::TopUp(uint32_t ue, uint32_t bytes)
+void NrTestBench::TopUp(uint32_t ue, uint32_t bytes, bool uplink)
 {
     constexpr uint64_t FULL = 60000; // more than three blocks of the largest size
-    while (ran->GetLink(ue, false)->GetDemandBytes() < FULL)
+    while (ran->GetLink(ue, uplink)->GetDemandBytes() < FULL)
     {
-        ran->Enqueue(ue, false, Create<Packet>(bytes));
+        ran->Enqueue(ue, uplink, Create<Packet>(bytes));
     }
-    Simulator::Schedule(carrier->GetSlotDuration(), &NrTestBench::TopUp, this, ue, bytes);
+    Simulator::Schedule(carrier->GetSlotDuration(), &NrTestBench::TopUp, this, ue, bytes, uplink);
 }
 
-void NrTestBench::Saturate(uint32_t ue, uint32_t bytes)
+void NrTestBench::Saturate(uint32_t ue, uint32_t bytes, bool uplink)
 {
-    Simulator::ScheduleNow(&NrTestBench::TopUp, this, ue, bytes);
+    Simulator::ScheduleNow(&NrTestBench::TopUp, this, ue, bytes, uplink);
 }
 
-void NrTestBench::SendAt(Time at, uint32_t ue, uint32_t bytes)
+void NrTestBench::SendAt(Time at, uint32_t ue, uint32_t bytes, bool uplink)
 {
-    Simulator::Schedule(at, [this, ue, bytes] { ran->Enqueue(ue, false, Create<Packet>(bytes)); });
+    Simulator::Schedule(
+        at, [this, ue, bytes, uplink] { ran->Enqueue(ue, uplink, Create<Packet>(bytes)); });
+}
+
+void NrTestBench::SendTagged(Time at, uint32_t ue, uint32_t bytes, uint16_t port, double importance)
+{
+    Simulator::Schedule(at, [this, ue, bytes, port, importance] {
+        auto packet = Create<Packet>(bytes);
+        NrMessageTag tag;
+        tag.m_messageId = 1;
+        tag.m_importance = importance;
+        packet->AddPacketTag(tag);
+        UdpHeader udp;
+        udp.SetDestinationPort(port);
+        packet->AddHeader(udp);
+        Ipv4Header ip;
+        ip.SetProtocol(17);
+        ip.SetPayloadSize(static_cast<uint16_t>(packet->GetSize()));
+        packet->AddHeader(ip);
+        ran->Enqueue(ue, false, packet);
+    });
 }
 
 void NrTestBench::Run(double seconds)

@@ -58,21 +58,34 @@ class NrTestBench
     ~NrTestBench();
 
     /**
-     * Keeps a downlink queue full all the time.
+     * Keeps a queue full all the time.
      *
      * \param ue the UE
      * \param bytes of a packet
+     * \param uplink direction
      */
-    void Saturate(uint32_t ue, uint32_t bytes = 1000);
+    void Saturate(uint32_t ue, uint32_t bytes = 1000, bool uplink = false);
 
     /**
-     * Puts one downlink packet into the queue at a time.
+     * Puts one packet into the queue at a time.
      *
      * \param at when
      * \param ue the UE
      * \param bytes of the packet
+     * \param uplink direction
      */
-    void SendAt(Time at, uint32_t ue, uint32_t bytes);
+    void SendAt(Time at, uint32_t ue, uint32_t bytes, bool uplink = false);
+
+    /**
+     * Puts a downlink IP packet of a message into the queue at a time.
+     *
+     * \param at when
+     * \param ue the UE
+     * \param bytes of the UDP payload
+     * \param port UDP destination port
+     * \param importance PDU-set importance
+     */
+    void SendTagged(Time at, uint32_t ue, uint32_t bytes, uint16_t port, double importance);
 
     /**
      * \param seconds simulated time
@@ -81,7 +94,7 @@ class NrTestBench
 
     /**
      * \param ue the UE
-     * \return downlink bytes that it received
+     * \return bytes that it received or that were received from it
      */
     uint64_t GetReceived(uint32_t ue) const;
 
@@ -102,7 +115,7 @@ class NrTestBench
 
   private:
     /// Fills a queue up and comes back a slot later.
-    void TopUp(uint32_t ue, uint32_t bytes);
+    void TopUp(uint32_t ue, uint32_t bytes, bool uplink);
 
     std::vector<uint64_t> m_received; //!< by UE
 };

@@ -5,7 +5,8 @@ Tables of Sionna's package and generated ones, effective SINR, and the generator
 of the project but its neighbours in `sionna_phy`.
 """
 
-from sionna_phy.abstraction.bler import BlerTable, load_bler_table
+from sionna_phy.abstraction.bler import BlerTable
 from sionna_phy.abstraction.eesm import eesm_beta, effective_sinr_eesm
+from sionna_phy.abstraction.tables import BlerTableError, load_bler_table
 
-__all__ = ["BlerTable", "eesm_beta", "effective_sinr_eesm", "load_bler_table"]
+__all__ = ["BlerTable", "BlerTableError", "eesm_beta", "effective_sinr_eesm", "load_bler_table"]

@@ -7,17 +7,10 @@ back), how the generated part is made, and what an effective SINR of resource el
 combiner is.
 """
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata, resources
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from sionna_phy.abstraction.curve_fit import CurveFit
-from sionna_phy.abstraction.mcs import MCS_TABLE_1
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -29,7 +22,6 @@ LAST_MEASURABLE = 1e-4
 """What a 0 right after the last positive point of a table counts as: the points of Sionna's tables
 are means over at most some ten thousand blocks. Further zeros count as `NONE`."""
 NONE = 1e-9
-GENERATED = "bler_table1_mcs0-2.json"
 
 
 @dataclass(frozen=True)
@@ -108,65 +100,6 @@ class BlerTable:
         left, right = row[below - 1], row[below]
         part = (left - np.log10(target)) / (left - right)
         return float(self.snr_db[below - 1] + part * (self.snr_db[1] - self.snr_db[0]))
-
-
-@cache
-def load_bler_table(name: str = "sionna") -> BlerTable:
-    """Return a table by name; its arrays are read-only.
-
-    `sionna`: the points that ship in the Sionna package for the PDSCH and MCS table 1 of TS 38.214.
-    They lie 1.79 dB apart; between them the logarithm of the rate is taken to be linear in dB, so
-    that an SNR read from it is good to about 0.9 dB. The package has nothing for MCS 0 to 2, whose
-    code rates below 1/5 need the repetition of coded bits: these were generated with the same
-    decoder (`sionna_phy.abstraction.generate`) and fitted; an SNR read from them is good to 0.1 dB.
-
-    Raises:
-        ValueError: no such table.
-    """
-    if name != "sionna":
-        raise ValueError(f"no BLER table {name!r}; there is: sionna")
-    path = resources.files("sionna") / "sys" / "bler_tables" / "PDSCH_table1.json"
-    rows = json.loads(path.read_text())["category"]["1"]["index"]["1"]["MCS"]
-    sizes = sorted({int(size) for row in rows.values() for size in row["CBS"]})
-    snr_db = np.arange(FIRST_DB, LAST_DB + STEP_DB / 2, STEP_DB)
-    bler = np.full((len(MCS_TABLE_1), len(sizes), len(snr_db)), np.nan)
-    for mcs, row in rows.items():
-        for index, size in enumerate(sizes):
-            rates = row["CBS"].get(str(size))
-            if rates is not None:
-                bler[int(mcs), index] = resample(
-                    np.asarray(row["SNR_db"]), np.asarray(rates["BLER"]), snr_db
-                )
-    shipped = sorted(int(mcs) for mcs in rows)
-    generated = _generated()
-    added: set[int] = set()
-    for curve in generated["curves"]:
-        mcs = int(curve["mcs"])
-        if mcs not in shipped and curve["cbs_bits"] in sizes:
-            rates = CurveFit(**curve["fit"]).bler(snr_db)
-            bler[mcs, sizes.index(curve["cbs_bits"])] = np.maximum(rates, NONE)
-            added.add(mcs)
-    table = BlerTable(
-        name=name,
-        provenance=(
-            f"sionna {metadata.version('sionna')} shipped points (PDSCH_table1.json, "
-            f"MCS {shipped[0]}-{shipped[-1]}) + SemCoSim-generated MCS {min(added)}-{max(added)} "
-            f"(sionna {generated['versions']['sionna']}, {generated['command']})"
-        ),
-        cbs_bits=np.asarray(sizes, dtype=np.float32),
-        snr_db=snr_db.astype(np.float32),
-        bler=bler.astype(np.float32),
-    )
-    for array in (table.cbs_bits, table.snr_db, table.bler):
-        array.flags.writeable = False  # one table is shared by all that load it
-    return table
-
-
-def _generated() -> dict[str, Any]:
-    """Return the generated curves as their file has them."""
-    path = resources.files("sionna_phy") / "data" / GENERATED
-    table: dict[str, Any] = json.loads(path.read_text())
-    return table
 
 
 def resample(snr_db: Doubles, bler: Doubles, grid_db: Doubles) -> Doubles:

@@ -22,8 +22,8 @@ from sionna_phy.abstraction.coded_link import ITERATIONS
 from sionna_phy.abstraction.generate import Curve, StoppingRule, generate_curve
 from sionna_phy.abstraction.intervals import wilson
 from sionna_phy.abstraction.mcs import MCS_TABLES
+from sionna_phy.abstraction.tables import FORMAT
 
-FORMAT = "semcosim-bler-1"
 BG2_MOST_BITS = 3840
 
 

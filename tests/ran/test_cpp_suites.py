@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SUITES = ("nr-tbs", "nr-ran", "nr-shares")
+SUITES = ("nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq")
 
 
 def runner() -> Path:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sionna_phy.abstraction.bler import GENERATED
 from sionna_phy.abstraction.coded_link import CodedLink
 from sionna_phy.abstraction.curve_fit import CurveFit, Point, fit_curve
 from sionna_phy.abstraction.generate import StoppingRule, generate_curve, main, measure_point
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, Mcs
+from sionna_phy.abstraction.tables import LOWEST as GENERATED
 
 
 def rate(link, snr_db, blocks, seed=5):

@@ -92,6 +92,14 @@ template <class Record> struct RecordTraits;
 #define COSIM_RECORD_DESCRIBE_ARRAY(type, name, count) \
     ::cosim::bridge::detail::Describe<type>(text, #name, count, offsetof(Self, name));
 
+#ifdef COSIM_BRIDGE_EXPORT_RECORDS // see record_export.hpp
+#define COSIM_RECORD_EXPORT(Record)                       \
+    [[maybe_unused]] static const bool g_export##Record = \
+        ::cosim::bridge::detail::Export(#Record, Record::CosimDescription());
+#else
+#define COSIM_RECORD_EXPORT(Record)
+#endif
+
 /// Defines the struct `Record` from its field list, in the current namespace.
 #define COSIM_RECORD(Record, FIELDS)                                                             \
     struct Record                                                                                \
@@ -107,6 +115,7 @@ template <class Record> struct RecordTraits;
             return text + std::to_string(sizeof(Self)) + "\n";                                   \
         }                                                                                        \
     };                                                                                           \
+    COSIM_RECORD_EXPORT(Record)                                                                  \
     static_assert(std::is_standard_layout_v<Record> && std::is_trivially_copyable_v<Record>,     \
                   "a record crosses processes as plain memory")
 

@@ -108,11 +108,13 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, payload_offset)   \
     F(std::uint32_t, payload_bytes)
 
-/// One packet of a message: its UDP payload size and its PDU-set importance (TS 23.501 5.37), 0
-/// least.
+/// One packet of a message: its UDP payload size, its PDU-set importance (TS 23.501 5.37), 0
+/// least, and the share of the message's units that it holds, 0 if unknown.
 #define COSIM_PACKET_DESCRIPTOR_FIELDS(F, A) \
     F(std::uint32_t, bytes)                  \
-    F(float, importance)
+    F(float, importance)                     \
+    F(float, share)                          \
+    F(std::uint32_t, reserved)
 
 #define COSIM_SLOT_FIELDS(F, A)         \
     F(double, t_s)                      \

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Many short runs in one Python process: what is left behind, and what grows.
+
+    python benchmarks/soak/soak.py --runs 1000
+
+Each run is the shipped scenario `hello` on a constant channel, with another seed; every fiftieth is
+run twice, and must give the same traces. After each run there must be no child process, no more
+file descriptors and threads than after the third run, nothing new in /dev/shm and in the folder of
+temporary files. Memory is reported, with the slope of the last half, and must not grow by more than
+20 MB over it (with fewer than 100 runs, caches are still being filled).
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from cosim.engine import run_scenario
+from cosim.scenario import load_scenario
+from cosim.traces import trace_hashes
+
+SETTINGS = ("channel.model=constant", "run.duration_s=0.05", "ues.count=2")
+WARM = 3
+GROWTH_BYTES = 20e6
+
+
+def state() -> dict[str, int]:
+    """Return what a leak would raise."""
+    children = sum(
+        len((task / "children").read_text().split()) for task in Path("/proc/self/task").iterdir()
+    )
+    return {
+        "children": children,
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "threads": threading.active_count(),
+        "shared memory": sum(not n.startswith("sem.") for n in os.listdir("/dev/shm")),
+        "temporary files": len(os.listdir(tempfile.gettempdir())),
+    }
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def one_run(seed: int, folder: Path) -> dict[str, str]:
+    scenario = load_scenario("hello", overrides=[*SETTINGS, f"run.seed={seed}"])
+    folder.mkdir()
+    result = run_scenario(scenario, folder)
+    if result.status != "finished":
+        sys.exit(f"run {seed} ended as {result.status}: {result.reason}")
+    hashes = trace_hashes(folder)
+    shutil.rmtree(folder)
+    return hashes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=100)
+    runs = parser.parse_args().runs
+    started = time.perf_counter()
+    memory: list[int] = []
+    first: dict[str, int] = {}
+    with tempfile.TemporaryDirectory(prefix="semcosim-soak-") as root:
+        # Other programs' temporary files are none of ours.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(Path(root) / "tmp")
+        Path(tempfile.tempdir).mkdir()
+        for seed in range(1, runs + 1):
+            hashes = one_run(seed, Path(root) / str(seed))
+            if seed % 50 == 0 and one_run(seed, Path(root) / f"{seed}-again") != hashes:
+                sys.exit(f"run {seed} did not repeat")
+            memory.append(resident_bytes())
+            now = state()
+            if seed == WARM:
+                first = now
+            elif seed > WARM:
+                grown = {k: (first[k], v) for k, v in now.items() if v > first[k]}
+                if grown:
+                    sys.exit(f"after run {seed}: {grown}")
+            if seed % max(runs // 10, 1) == 0:
+                print(f"{seed} runs, {time.perf_counter() - started:.0f} s, "
+                      f"{memory[-1] / 1e6:.0f} MB", flush=True)  # fmt: skip
+    half = memory[len(memory) // 2 :]
+    slope = statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
+    print(f"{runs} runs, nothing left behind; memory grows by {slope / 1e3:.1f} kB a run")
+    if runs >= 100 and slope * len(half) > GROWTH_BYTES:
+        sys.exit(f"memory grew by {slope * len(half) / 1e6:.0f} MB over the last {len(half)} runs")
+
+
+if __name__ == "__main__":
+    main()

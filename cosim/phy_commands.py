@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""The commands of the physical layer: `cosim phy bler`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_BAD_INPUT = 2
+
+app = typer.Typer(help="The physical layer: tables of block error rates.", no_args_is_help=True)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add `phy` and its commands to the command line."""
+    parent.add_typer(app, name="phy")
+
+
+@app.callback()
+def _phy() -> None:
+    """Group the commands: without it a single one would lose its name."""
+
+
+@app.command()
+def bler(
+    mcs_table: Annotated[
+        int, typer.Option("--mcs-table", help="1, 2 or 3: TS 38.214 tables 5.1.3.1-1 to -3.")
+    ] = 1,
+    mcs: Annotated[str, typer.Option("--mcs", help="Indices, such as 0-9,28; default: all.")] = "",
+    cbs: Annotated[
+        str, typer.Option("--cbs", help="Code-block sizes in bits; the first comes first.")
+    ] = "24,100,500,1000,2000,3840,8448",
+    seed: Annotated[int, typer.Option("--seed", help="Of bits and noise.")] = 1,
+    effort: Annotated[float, typer.Option("--effort", help="Scales the blocks of a point.")] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="JSON file, made or completed. Default: bler_tableN.json."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Begin no curve after so much wall time.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output.")
+    ] = False,
+) -> int:
+    """Measure block error rates by Monte Carlo; a file that is there already is completed."""
+    from sionna_phy.abstraction.campaign import (
+        Campaign,
+        CampaignError,
+        parse_indices,
+        run_campaign,
+        summary,
+    )
+    from sionna_phy.abstraction.mcs import MCS_TABLES
+
+    try:
+        count = len(MCS_TABLES.get(mcs_table, ()))
+        campaign = Campaign(
+            mcs_table,
+            parse_indices(mcs or f"0-{max(count - 1, 0)}", "--mcs"),
+            parse_indices(cbs, "--cbs"),
+            seed,
+            effort,
+        )
+        path = out or Path(f"bler_table{mcs_table}.json")
+        table = run_campaign(
+            campaign,
+            path,
+            workers=workers or len(os.sched_getaffinity(0)),
+            minutes=minutes,
+            report=(lambda _: None)
+            if quiet or as_json
+            else (lambda line: print(line, file=sys.stderr, flush=True)),
+        )
+    except CampaignError as error:
+        print(f"cosim: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    have = {(c["mcs"], c["cbs_bits"]) for c in table["curves"]}
+    missing = sum(place not in have for place in campaign.places())
+    if as_json:
+        print(json.dumps({"file": str(path), "curves": len(have), "missing": missing}))
+        return 0
+    for line in summary(table):
+        print(line)
+    if missing:
+        print(f"{missing} curves are missing; the same command goes on with them")
+    print(path)
+    return 0
