@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.plan import Plan
+from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
 from sionna_phy.abstraction import BlerTable
 
@@ -94,7 +94,8 @@ def setup_text(plan: Plan) -> str:
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
-                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
+                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 "
+                f"notify={int(has_feedback(traffic))}"
             )
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.

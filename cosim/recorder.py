@@ -144,7 +144,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "t_delivered_s": verdict.delivered_s,
         "t_decoded_s": verdict.decoded_s,
         "deadline_s": message.deadline_s,
-        "units_sent": len(message.encoded.units),
+        "units_sent": message.units_sent,
         "units_received": sum(verdict.mask),
         "bytes_app": message.bytes_app,
         "bytes_air": message.bytes_air,

@@ -210,7 +210,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     flows = 0
     for index, traffic in enumerate(scenario.traffic):
         at = f"traffic.{index}"
-        both = 2 if traffic.direction == "both" else 1
+        answered = isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+        both = 2 if traffic.direction == "both" or answered else 1
         flows += both * (count if traffic.ues == "all" else len(traffic.ues))
         if traffic.ues != "all":
             absent = [ue for ue in traffic.ues if ue >= count]

@@ -5,7 +5,7 @@ A task is one file that calls `register`; see `sentiment.py`. May import: models
 Pillow and the standard library.
 """
 
-
+from models.tasks import image as _image
 from models.tasks import sentiment as _sentiment
 from models.tasks import topic as _topic
 from models.tasks import vqa as _vqa

@@ -58,8 +58,8 @@ class MultiConfig:
     seed: int = 1
     samples: tuple[int, ...] = (1200, 600, 2500, 2500)
     validation_samples: int = 100
-    blind_steps: int = 200
-    steps: int = 400
+    blind_steps: int = 80
+    steps: int = 170
     batch: tuple[int, ...] = (2, 1, 5, 5)
     cut: int = 4
     last: int = 12

@@ -39,7 +39,7 @@ class SmallConfig:
     seed: int = 1
     samples: int = 12_000
     validation_samples: int = 500
-    steps: int = 1500
+    steps: int = 600
     batch: int = 24
     rate: float = 2e-3
     weight_decay: float = 0.05
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
-        lambda n: min((n + 1) / 100, 0.5 * (1 + math.cos(math.pi * n / config.steps))),
+        lambda n: min((n + 1) / 50, 0.5 * (1 + math.cos(math.pi * n / config.steps))),
     )
     rungs, chances = list(RUNG_CHANCES), torch.tensor(list(RUNG_CHANCES.values()))
     total = torch.zeros(len(tasks))
@@ -162,8 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         optimiser.step()
         schedule.step()
         total += torch.stack(losses).detach()
-        if step % 100 == 0:
-            mean = " ".join(f"{n} {float(v) / 100:.3f}" for n, v in zip(TASKS, total, strict=True))
+        if step % 50 == 0:
+            mean = " ".join(f"{n} {float(v) / 50:.3f}" for n, v in zip(TASKS, total, strict=True))
             print(f"[small {time.monotonic() - started:6.1f} s] step {step}: {mean}", flush=True)
             total = torch.zeros(len(tasks))
     net.eval()
