@@ -62,6 +62,16 @@ def _shipped(codec: str) -> Callable[[], tuple[str, ...]]:
     return tasks
 
 
+def _with(weights: str, *names: str) -> Callable[[], tuple[str, ...]]:
+    """Return a function that gives `names` if a shared weight file is there."""
+
+    def tasks() -> tuple[str, ...]:
+        path = Path(__file__).parent.parent / "weights" / f"{weights}.safetensors"
+        return names if path.is_file() else ()
+
+    return tasks
+
+
 _DIMENSIONS = r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?(-flat)?"
 _QUALITY = r"q([1-9]|[1-9]\d|100)"
 _QUALITIES = ("default", "q10", "q25", "q50", "q75", "q90")
@@ -81,17 +91,19 @@ _ENTRIES: dict[str, _Entry] = {
          "d32-int8-flat"),
         _DIMENSIONS,
         33,
-        lambda: ("sentiment", "topic", "image", "vqa"),
+        _with("llm-multi", "sentiment", "topic", "image", "vqa"),
     ),
     "small-multi": _Entry(
         _small_multi,
         ("default", "d32-int8", "d16-int4", "d8-int4", "d4-int4"),
         _DIMENSIONS,
         33,
-        lambda: ("sentiment", "topic", "image", "vqa"),
+        _with("small-multi", "sentiment", "topic", "image", "vqa"),
     ),
     **{
-        form: _Entry(_image_file(form), _QUALITIES, _QUALITY, 200, lambda: ("image", "vqa"))
+        form: _Entry(
+            _image_file(form), _QUALITIES, _QUALITY, 200, _with("llm-multi", "image", "vqa")
+        )
         for form in ("jpeg", "webp", "avif")
     },
 }  # fmt: skip
