@@ -178,6 +178,31 @@ class LlmMultiCodec(Codec):
         values = dequantise(torch.from_numpy(levels), point.bits)
         return self._ends.classify(positions, values, [len(rows) for rows in messages], task)
 
+    def values(self, samples: Sequence[Sample], *, task: str, rung: str) -> list[np.ndarray]:
+        """Return what a message carries before quantisation, for delivery as symbols.
+
+        Returns:
+            One array a sample, about unit variance, shape [units, dimensions], in the order of the
+            message's rows: no unit needs its position. A rung's limit of units does not apply.
+        """
+        point = _rung(rung)
+        rows = self._ends.analyse(samples, task)
+        return [
+            rows.values[part, : point.dimensions].numpy().astype(np.float64)
+            for part in spans(rows.lengths)
+        ]
+
+    def decode_values(self, values: Sequence[np.ndarray], *, task: str) -> list[Decoded]:
+        """Return one answer a message from values as they were received; see `values`."""
+        if not values:
+            return []
+        return self._ends.classify(
+            torch.cat([torch.arange(1, len(rows) + 1) for rows in values]),
+            torch.from_numpy(np.concatenate(values)).float(),
+            [len(rows) for rows in values],
+            task,
+        )
+
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
         """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
         return self._ends.edge_cost(len(message.units))

@@ -64,10 +64,12 @@ class SmallNet(nn.Module):
         self.place = nn.Embedding(MAX_UNITS + 1, WIDTH)
         self.kind = nn.Embedding(2, WIDTH)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, 3, 2, 1), nn.GELU(),
-            nn.Conv2d(32, 64, 3, 2, 1), nn.GELU(),
+            nn.Conv2d(3, 32, 3, 2, 1), nn.GroupNorm(4, 32), nn.GELU(),
+            nn.Conv2d(32, 64, 3, 2, 1), nn.GroupNorm(4, 64), nn.GELU(),
             nn.Conv2d(64, WIDTH, 3, 2, 1),
         )  # fmt: skip
+        for table, spread in ((self.embedding, 0.3), (self.place, 0.05), (self.kind, 0.05)):
+            nn.init.normal_(table.weight, std=spread)
         self.device = nn.ModuleList([Block() for _ in range(2)])
         self.encoder = nn.Linear(WIDTH, DIMENSIONS)
         self.decoder = nn.Linear(DIMENSIONS, WIDTH)

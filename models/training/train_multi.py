@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,6 +40,7 @@ from models.vision.efficientnet import POSITIONS, pixels_of
 
 TASKS = ("sentiment", "topic", "image", "vqa")
 KINDS = ("vision", "text")
+PARTS = ("encoder", "decoder", "mean", "offset")
 RUNG_CHANCES = {"d32-int8": 0.15, "d16-int4": 0.4, "d8-int4": 0.35, "d4-int4": 0.1}
 
 
@@ -264,6 +266,25 @@ class MultiTrainer:
         """Return a number in [0, 1)."""
         return float(torch.rand((), generator=self.generator))
 
+    def take_over(self, path: Path) -> None:
+        """Start from a weight file."""
+        tensors = {name: value.float() for name, value in load_file(path).items()}
+        model = self.model
+        model.text = Projection(*(tensors[f"text.{n}"] for n in PARTS))
+        model.seen = Projection(*(tensors[f"vision.{n}"] for n in PARTS))
+        for n in model.down:
+            model.down[n].data.copy_(tensors[f"down.{n}"])
+            model.up[n].data.copy_(tensors[f"up.{n}"])
+        for number, task in enumerate(TASKS):
+            model.pools[number].data.copy_(tensors[f"pool.{task}"])
+            model.weights[number].data.copy_(tensors[f"head.{task}.weight"])
+            model.biases[number].data.copy_(tensors[f"head.{task}.bias"])
+        self.importance = {
+            name.removeprefix("importance."): value
+            for name, value in tensors.items()
+            if name.startswith("importance.")
+        }
+
     def survivors(self, items: Sequence[Item]) -> list[Tensor]:
         """Return the units that each sample of a step keeps: all, the top, or some by chance."""
         drawn, share = self.random(), MAX_LOSS * self.random()
@@ -350,7 +371,8 @@ class MultiTrainer:
         mean = rows.mean(0)
         centred = rows - mean
         gram = centred.T @ centred
-        gram += 0.03 * float(gram.diagonal().mean()) * torch.eye(len(gram))
+        # few samples, many features: a strong ridge
+        gram += 1.0 * float(gram.diagonal().mean()) * torch.eye(len(gram))
         weights = torch.linalg.solve(gram, centred.T @ (wanted - wanted.mean()))
         offset = wanted.mean() - mean @ weights
         match = torch.corrcoef(torch.stack([rows @ weights + offset, wanted]))[0, 1]
@@ -413,33 +435,52 @@ class MultiTrainer:
         return out
 
 
+def _origin(path: Path | None) -> Any:
+    """Return how the weights that a run started from were made."""
+    if path is None:
+        return None
+    with safe_open(path, framework="pt") as file:
+        made = json.loads(file.metadata()["semcosim"])
+    return {"command": made["command"], "started_from": made.get("started_from")}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write models/weights/llm-multi.safetensors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--threads", type=int, default=1)
-    for name, value in asdict(MultiConfig()).items():
-        if name not in ("batch", "samples"):
-            parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    options = parser.parse_args(arguments)
-    config = MultiConfig(
-        **{n: getattr(options, n) for n in asdict(MultiConfig()) if hasattr(options, n)}
+    parser.add_argument(
+        "--go-on", type=Path, help="a weight file of this codec: train on, without the first phase"
     )
+    for name, value in asdict(MultiConfig()).items():
+        kind = type(value)
+        if kind is tuple:
+            parser.add_argument(f"--{name}", type=int, nargs=len(TASKS), default=value)
+        else:
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value)
+    options = parser.parse_args(arguments)
+    chosen: dict[str, Any] = {n: getattr(options, n) for n in asdict(MultiConfig())}
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in chosen.items()}
+    config = MultiConfig(**values)
     torch.set_num_threads(options.threads)
     torch.manual_seed(config.seed)
     trainer = MultiTrainer(config)
-    trainer.run(config.blind_steps, trainer.groups())
-    trainer.report()
-    trainer.fit_importance()
+    if options.go_on:
+        trainer.take_over(options.go_on)
+    else:
+        trainer.run(config.blind_steps, trainer.groups())
+        trainer.report()
+        trainer.fit_importance()
     trainer.run(config.steps, trainer.groups())
     trainer.fit_importance()
     changed = [
-        f"--{n.replace('_', '-')} {v}"
+        f"--{n.replace('_', '-')} {' '.join(map(str, v)) if isinstance(v, tuple) else v}"
         for n, v in asdict(config).items()
         if v != getattr(MultiConfig(), n)
     ]
     meta = {
         "command": " ".join(["python", "-m", "models.training.train_multi", *changed]),
+        "started_from": _origin(options.go_on),
         "config": asdict(config),
         "codec": "llm-multi",
         "task": ", ".join(TASKS),

@@ -39,9 +39,10 @@ class SmallConfig:
     seed: int = 1
     samples: int = 12_000
     validation_samples: int = 500
-    steps: int = 600
-    batch: int = 24
+    steps: int = 450
+    batch: int = 32
     rate: float = 2e-3
+    embedding_rate: float = 1e-2
     weight_decay: float = 0.05
     accept_accuracy: float = 0.9
 
@@ -129,9 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train = [read(t.train[: config.samples], tokenizer) for t in tasks]
     valid = [read(t.validation[: config.validation_samples], tokenizer) for t in tasks]
     net = SmallNet([len(t.labels) for t in tasks])
-    optimiser = torch.optim.AdamW(
-        net.parameters(), lr=config.rate, weight_decay=config.weight_decay
-    )
+    others = [p for name, p in net.named_parameters() if name != "embedding.weight"]
+    groups = [
+        {"params": others, "lr": config.rate},
+        # A word is in few batches, so its embedding must learn faster than what all share.
+        {"params": [net.embedding.weight], "lr": config.embedding_rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
         lambda n: min((n + 1) / 50, 0.5 * (1 + math.cos(math.pi * n / config.steps))),
