@@ -76,7 +76,7 @@ class MultiConfig:
 class MultiTrainer:
     """One run."""
 
-    def __init__(self, config: MultiConfig) -> None:
+    def __init__(self, config: MultiConfig, start: Path | None = None) -> None:
         self.config = config
         self.started = time.monotonic()
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -88,7 +88,7 @@ class MultiTrainer:
             self.items(n, "validation", config.validation_samples) for n in range(len(TASKS))
         ]
         self.importance: dict[str, Tensor] = {}
-        self.model = self.first_model()
+        self.model = self.first_model() if start is None else self.started_model(start)
 
     def say(self, text: str) -> None:
         """Print a line with the time since the start."""
@@ -266,24 +266,27 @@ class MultiTrainer:
         """Return a number in [0, 1)."""
         return float(torch.rand((), generator=self.generator))
 
-    def take_over(self, path: Path) -> None:
-        """Start from a weight file."""
+    def started_model(self, path: Path) -> MultiModel:
+        """Return the model of a weight file, and take over its importance."""
         tensors = {name: value.float() for name, value in load_file(path).items()}
-        model = self.model
-        model.text = Projection(*(tensors[f"text.{n}"] for n in PARTS))
-        model.seen = Projection(*(tensors[f"vision.{n}"] for n in PARTS))
-        for n in model.down:
-            model.down[n].data.copy_(tensors[f"down.{n}"])
-            model.up[n].data.copy_(tensors[f"up.{n}"])
-        for number, task in enumerate(TASKS):
-            model.pools[number].data.copy_(tensors[f"pool.{task}"])
-            model.weights[number].data.copy_(tensors[f"head.{task}.weight"])
-            model.biases[number].data.copy_(tensors[f"head.{task}.bias"])
         self.importance = {
             name.removeprefix("importance."): value
             for name, value in tensors.items()
             if name.startswith("importance.")
         }
+        return MultiModel(
+            self.backbone,
+            self.vision,
+            text=Projection(*(tensors[f"text.{n}"] for n in PARTS)),
+            seen=Projection(*(tensors[f"vision.{n}"] for n in PARTS)),
+            adapters=tensors,
+            heads=[
+                (tensors[f"pool.{t}"], tensors[f"head.{t}.weight"], tensors[f"head.{t}.bias"])
+                for t in TASKS
+            ],
+            cut=self.config.cut,
+            last=self.config.last,
+        )
 
     def survivors(self, items: Sequence[Item]) -> list[Tensor]:
         """Return the units that each sample of a step keeps: all, the top, or some by chance."""
@@ -464,10 +467,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = MultiConfig(**values)
     torch.set_num_threads(options.threads)
     torch.manual_seed(config.seed)
-    trainer = MultiTrainer(config)
-    if options.go_on:
-        trainer.take_over(options.go_on)
-    else:
+    trainer = MultiTrainer(config, options.go_on)
+    if not options.go_on:
         trainer.run(config.blind_steps, trainer.groups())
         trainer.report()
         trainer.fit_importance()
