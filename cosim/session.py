@@ -79,6 +79,7 @@ class Session:
             * len(self._plan.cell_positions_m)
             * len(self._plan.ue_positions_m)
             * self._prbs
+            * (1 + self._plan.any_cell_serves)
         )
         self._bridge = Bridge.create()
         try:
