@@ -122,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=None)
     parser.add_argument("--rung-samples", type=int, default=None)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--codec", action="append", help="measure only these; the file keeps what it has of others"
+    )
     options = parser.parse_args(arguments)
     task = get_task(options.task)
     out: dict[str, Any] = {
@@ -132,7 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "interval": "95 % Wilson",
         "codecs": {},
     }
-    for name in codec_names():
+    known = options.out / f"{task.name}.json"
+    if options.codec and known.is_file():
+        out["codecs"] = json.loads(known.read_text())["codecs"]
+    for name in options.codec or codec_names():
         able = codec_tasks(name)
         if able is not None and task.name not in able:
             continue

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
 from models.backbone.loading import Precision
@@ -26,7 +27,16 @@ from models.codecs.base import (
 )
 from models.codecs.llm_token import DEFAULT_RUNG, MAX_TOKENS, read_units
 from models.codecs.multi_edge import MultiEdge
-from models.codecs.quantiser import Rung, dequantise, ordered, pack_units, parse_rung, quantise
+from models.codecs.quantiser import (
+    Rung,
+    dequantise,
+    entries,
+    nearest,
+    ordered,
+    pack_units,
+    parse_rung,
+    quantise,
+)
 from models.codecs.registry import codec_rungs
 from models.codecs.store import ResultStore, content_key
 from models.codecs.weights import SHIPPED
@@ -129,7 +139,7 @@ class LlmMultiCodec(Codec):
     ) -> list[tuple[int, list[str], list[float]]]:
         """Return (rows, units in hexadecimal, importances) of each sample."""
         rows = self._ends.analyse(samples, task)
-        levels = quantise(rows.values[:, : point.dimensions], point.bits)
+        levels = self._levels(rows.values[:, : point.dimensions], rows.positions, task, point)
         units = pack_units(rows.positions.numpy(), levels, point)
         ranks: list[float] = rows.importance.tolist()
         out = []
@@ -175,8 +185,26 @@ class LlmMultiCodec(Codec):
             return []
         positions = torch.tensor([position for rows in messages for position in rows])
         levels = np.stack([row for rows in messages for row in rows.values()])
-        values = dequantise(torch.from_numpy(levels), point.bits)
+        values = self._values(torch.from_numpy(levels), positions, task, point)
         return self._ends.classify(positions, values, [len(rows) for rows in messages], task)
+
+    def _levels(self, values: Tensor, positions: Tensor, task: str, point: Rung) -> Tensor:
+        """Return the level numbers of rows."""
+        if not point.vector:
+            return quantise(values, point.bits)
+        levels = torch.zeros(len(values), point.levels, dtype=torch.long)
+        for chosen, books in self._ends.books(task, positions):
+            levels[chosen] = nearest(values[chosen], books)
+        return levels
+
+    def _values(self, levels: Tensor, positions: Tensor, task: str, point: Rung) -> Tensor:
+        """Return the values that level numbers stand for."""
+        if not point.vector:
+            return dequantise(levels, point.bits)
+        values = torch.zeros(len(levels), point.dimensions)
+        for chosen, books in self._ends.books(task, positions):
+            values[chosen] = entries(levels[chosen], books)
+        return values
 
     def values(self, samples: Sequence[Sample], *, task: str, rung: str) -> list[np.ndarray]:
         """Return what a message carries before quantisation, for delivery as symbols.

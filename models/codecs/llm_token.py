@@ -226,7 +226,10 @@ class LlmTokenCodec(Codec):
         return operations + 2.0 * tokens * matrix, traffic + 4.0 * matrix
 
     def _rung(self, name: str) -> Rung:
-        return parse_rung(DEFAULT_RUNG if name == "default" else name)
+        point = parse_rung(DEFAULT_RUNG if name == "default" else name)
+        if point.vector:
+            raise CodecError(f"codec {self.name} has no codebooks: rung {name!r} is not one of it")
+        return point
 
     def _weights(self, task: str) -> CodecWeights:
         weights = load_weights(self.name, task, self._folder)

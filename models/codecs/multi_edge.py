@@ -26,6 +26,7 @@ from models.vision import VisionEncoder, load_vision
 from models.vision.efficientnet import FEATURES, OPERATIONS, POSITIONS, TRUNK
 
 WEIGHTS = "llm-multi"
+CODEBOOKS = "llm-multi-codebooks"
 _KEPT_PICTURES = 2048
 """Trunk features in memory, 20 KB each: rungs of one sample share them."""
 
@@ -179,6 +180,21 @@ class MultiEdge:
                 hidden[chosen] = stream
         first = int(self.weights.meta["cut"])
         return self._edge(task).classify(hidden, positions, list(lengths), first)
+
+    def books(self, task: str, positions: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return, for each kind of row, which rows are of it and its codebooks.
+
+        Raises:
+            CodecError: there are no codebooks for these weights.
+        """
+        shared = load_shared_weights(CODEBOOKS, self._folder)
+        if shared.meta["weights"] != self.weights.fingerprint:
+            raise CodecError(
+                f"the codebooks in {self._folder} are for other weights of codec {WEIGHTS}: "
+                "run `python -m models.training.train_codebooks`"
+            )
+        seen = positions <= POSITIONS if self.sees(task) else torch.zeros(len(positions)).bool()
+        return [(seen, shared.tensors["vision"]), (~seen, shared.tensors["text"])]
 
     def nothing(self, task: str) -> Decoded:
         """Return the answer without any row."""

@@ -73,6 +73,7 @@ def _with(weights: str, *names: str) -> Callable[[], tuple[str, ...]]:
 
 
 _DIMENSIONS = r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?(-flat)?"
+_CODEBOOKS = r"d(4|8|12|16|20|24|28|32)-vq(-top[1-9]\d{0,2})?(-flat)?"
 _QUALITY = r"q([1-9]|[1-9]\d|100)"
 _QUALITIES = ("default", "q10", "q25", "q50", "q75", "q90")
 
@@ -88,8 +89,8 @@ _ENTRIES: dict[str, _Entry] = {
     "llm-multi": _Entry(
         _llm_multi,
         ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4",
-         "d32-int8-flat"),
-        _DIMENSIONS,
+         "d16-vq", "d32-vq", "d32-int8-flat"),
+        f"{_DIMENSIONS}|{_CODEBOOKS}",
         33,
         _with("llm-multi", "sentiment", "topic", "image", "vqa"),
     ),

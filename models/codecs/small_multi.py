@@ -178,4 +178,7 @@ class SmallMultiCodec(Codec):
 
 
 def _rung(name: str) -> Rung:
-    return parse_rung(DEFAULT_RUNG if name == "default" else name)
+    point = parse_rung(DEFAULT_RUNG if name == "default" else name)
+    if point.vector:
+        raise CodecError(f"codec small-multi has no codebooks: rung {name!r} is not one of it")
+    return point
