@@ -53,6 +53,11 @@ TypeId NrRan::GetTypeId()
                           TypeIdValue(NrPfScheduler::GetTypeId()),
                           MakeTypeIdAccessor(&NrRan::m_schedulerType),
                           MakeTypeIdChecker())
+            .AddAttribute("UlScheduler",
+                          "Class of the uplink's schedulers; ns3::NrScheduler: as Scheduler",
+                          TypeIdValue(NrScheduler::GetTypeId()),
+                          MakeTypeIdAccessor(&NrRan::m_ulSchedulerType),
+                          MakeTypeIdChecker())
             .AddAttribute("GnbTxPower",
                           "Transmit power of a cell over all PRBs, in dBm",
                           DoubleValue(33.0),
@@ -181,13 +186,14 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
         m_requestPeriodSlots, m_grantDelaySlots, m_firstGrantBytes, m_reportDelaySlots};
     m_combining = CreateObject<NrHarqCombining>();
     ObjectFactory factory;
-    factory.SetTypeId(m_schedulerType);
     m_cells.resize(cells);
     uint32_t index = 0;
     for (Cell& cell : m_cells)
     {
         for (const bool uplink : {false, true})
         {
+            const bool own = uplink && m_ulSchedulerType != NrScheduler::GetTypeId();
+            factory.SetTypeId(own ? m_ulSchedulerType : m_schedulerType);
             cell.schedulers[uplink] = factory.Create<NrScheduler>();
             cell.schedulers[uplink]->SetCell(index, uplink);
         }
@@ -765,6 +771,16 @@ void NrRan::Enter(uint32_t number, uint32_t cell)
     {
         ue.buffer.NoteData(m_slot);
     }
+}
+
+uint32_t NrRan::GetCells() const
+{
+    return static_cast<uint32_t>(m_cells.size());
+}
+
+Ptr<NrScheduler> NrRan::GetScheduler(uint32_t cell, bool uplink) const
+{
+    return m_cells.at(cell).schedulers[uplink];
 }
 
 int64_t NrRan::AssignStreams(int64_t stream)

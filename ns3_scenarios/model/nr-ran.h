@@ -124,6 +124,18 @@ class NrRan : public Object
     Ptr<NrHandoverController> GetHandoverController() const;
 
     /**
+     * \return the number of cells
+     */
+    uint32_t GetCells() const;
+
+    /**
+     * \param cell the cell
+     * \param uplink direction
+     * \return its scheduler
+     */
+    Ptr<NrScheduler> GetScheduler(uint32_t cell, bool uplink) const;
+
+    /**
      * \param stream first stream number
      * \return streams used
      */
@@ -290,6 +302,7 @@ class NrRan : public Object
     double m_gnbPower{0.0};                          //!< W a PRB
 
     TypeId m_schedulerType;           //!< class of the schedulers
+    TypeId m_ulSchedulerType;         //!< class of the uplink's
     double m_gnbTxPowerDbm{0.0};      //!< total
     double m_gnbNoiseFigureDb{0.0};   //!< receiver
     double m_ueTxPowerDbm{0.0};       //!< maximum
