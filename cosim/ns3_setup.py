@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.plan import Plan
+from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
@@ -150,7 +150,8 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
-                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
+                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 "
+                f"notify={int(has_feedback(traffic))}"
             )
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.

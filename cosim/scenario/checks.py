@@ -233,7 +233,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     flows = 0
     for index, traffic in enumerate(scenario.traffic):
         at = f"traffic.{index}"
-        both = 2 if traffic.direction == "both" else 1
+        answered = isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+        both = 2 if traffic.direction == "both" or answered else 1
         flows += both * (count if traffic.ues == "all" else len(traffic.ues))
         if traffic.ues != "all":
             absent = [ue for ue in traffic.ues if ue >= count]
@@ -285,6 +286,13 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     if traffic.codec not in names.codec_names():
         yield from _name(f"{at}.codec", traffic.codec, names.codec_names())
         return
+    able = names.codec_tasks(traffic.codec)
+    if able is not None and traffic.task in names.task_names() and traffic.task not in able:
+        yield Problem(
+            f"{at}.task",
+            show(traffic.task),
+            f"codec {show(traffic.codec)} has weights for {_listed(able)}",
+        )
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
     if traffic.codec == names.SERVICE_CODEC:

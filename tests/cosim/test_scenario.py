@@ -448,7 +448,7 @@ def test_a_packet_can_hold_the_units_of_raw_text():
 def test_what_a_program_registers_can_be_named_in_a_scenario(monkeypatch):
     from models.codecs import registry
 
-    monkeypatch.setattr(registry, "_MAKERS", dict(registry._MAKERS))
+    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
     assert any(
         "did you mean" in line or "known:" in line for line in problems(traffic(codec="mine"))
     )
