@@ -14,6 +14,7 @@ from cosim.plan import Plan
 from cosim.traces import TraceSet, counters_from_records
 from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
+from models.tasks import get_task
 
 STREAMS = ("slots", "packets", "kpis", "deliveries", "counters", "truth")
 _DEQUEUE = 2
@@ -82,6 +83,7 @@ class Recorder:
 
     def finish(self, t_s: float) -> None:
         """Decide what is left, after the last record was drained and delivered."""
+        self._workload.book.close()
         self.advance(t_s)
         self._closed += self._workload.ledger.close_until(float("inf"))
         while self._closed:
@@ -140,7 +142,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "node": message.node,
         "flow": message.flow,
         "task": message.task,
-        "modality": message.codec.modality,
+        "modality": get_task(message.task).modality,
         "codec": message.codec.name,
         "rung": message.rung,
         "sample_id": message.sample.id,
@@ -150,7 +152,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "t_delivered_s": verdict.delivered_s,
         "t_decoded_s": verdict.decoded_s,
         "deadline_s": message.deadline_s,
-        "units_sent": len(message.encoded.units),
+        "units_sent": message.units_sent,
         "units_received": sum(verdict.mask),
         "bytes_app": message.bytes_app,
         "bytes_air": message.bytes_air,

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from cosim.scenario.base import Section, quantity
+from cosim.scenario.base import quantity
+from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
 from cosim.scenario.traffic import UeSelection, _priority
 
 
-class FinetuningTraffic(Section):
+class FinetuningTraffic(BearerSection):
     """UEs and the edge server train a model's low-rank changes together; all bytes are packets."""
 
     direction: ClassVar[Literal["both"]] = "both"
@@ -54,6 +55,11 @@ class FinetuningTraffic(Section):
     rank: int = quantity(4, "of the low-rank changes", ge=1, le=256)
     ranks: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
         None, "rank of each client, in the order of the UEs; by default all have `rank`"
+    )
+    adapt_rank: bool = quantity(
+        False,
+        "halve a client's rank for each factor of two by which its measured uplink rate is below "
+        "the median",
     )
     labels_at: Literal["edge", "device"] = quantity(
         "edge", "labels go along, or stay at the device with the head (U-shape)"

@@ -15,6 +15,10 @@ PACKET_REASONS = (
     "reassembly",
     "deadline",
     "simulation_end",
+    "reordering",
+    "rlc_retx",
+    "handover",
+    "discard_timer",
 )
 STORES = ("local", "global", "none")
 
@@ -246,6 +250,12 @@ RETRIEVALS = TableSpec(
         Column("staleness_s", _F, "age of the answer", "s", optional=True),
         Column("bytes", _L, "carried over the network", "bytes"),
         Column("score", _F, "similarity or task score", optional=True),
+        Column("kind", _S, "question, report or sync", optional=True),
+        Column("t_end_s", _F, "the answer was there, or the exchange over", "s", optional=True),
+        Column("right_entry", _B, "what was found is the fact asked for, as it is", optional=True),
+        Column("correct", _B, "the language model's answer names the true value", optional=True),
+        Column("entries", _I, "entries carried", optional=True),
+        Column("refused", _I, "entries refused, or references not resolved", optional=True),
     ),
 )
 

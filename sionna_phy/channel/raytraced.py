@@ -27,10 +27,13 @@ from sionna_phy.channel.llvm import REMEDY, VARIABLE, find_llvm
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
+from sionna_phy.geometry import positions_at
 from sionna_phy.threads import one_thread
 
 SEED_BITS = 31
 LAST_WORDS = 600
+LATER_S = 1e-3
+"""For a UE's velocity along its track."""
 
 
 class RayTracingError(RuntimeError):
@@ -131,7 +134,7 @@ class RayTracedProducer(ChannelProducer):
         if not spec.scene:
             raise ChannelSpecError('scene: the model "rt" needs a scene, such as "munich"')
         self._process: TracerProcess | None = None
-        fastest = float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
+        fastest = _fastest_m_s(spec)
         step = spec.rt_step_m / max(fastest * spec.block_duration_s, 1e-12)
         self.blocks_of_a_solve = max(1, int(min(step + 1e-9, 10**9)))
         self._found: tuple[int, RayGains] | None = None
@@ -147,8 +150,13 @@ class RayTracedProducer(ChannelProducer):
         assert self._process is not None
         spec = self.spec
         start_s = number * spec.block_duration_s
-        places = spec.ue_positions_m + start_s * spec.ue_velocities_m_s
-        return ray_set(self._process.solve(places, spec.ue_velocities_m_s), spec)
+        if spec.ue_tracks_m is None:
+            places = spec.ue_positions_m + start_s * spec.ue_velocities_m_s
+            velocities = spec.ue_velocities_m_s
+        else:
+            places, later = positions_at(spec.ue_tracks_m, np.array([start_s, start_s + LATER_S]))
+            velocities = (later - places) / LATER_S
+        return ray_set(self._process.solve(places, velocities), spec)
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`. If no UE moves, the paths are found once."""
@@ -163,6 +171,15 @@ class RayTracedProducer(ChannelProducer):
         if self._process is not None:
             self._process.close()
             self._process = None
+
+
+def _fastest_m_s(spec: ChannelSpec) -> float:
+    """Return the speed of the fastest UE at any time."""
+    if spec.ue_tracks_m is None:
+        return float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
+    ways = np.linalg.norm(np.diff(spec.ue_tracks_m[:, :, 1:], axis=1), axis=-1)
+    times = np.diff(spec.ue_tracks_m[:, :, 0], axis=1)
+    return float(np.max(ways[times > 0] / times[times > 0], initial=0.0))
 
 
 def tracer_options(spec: ChannelSpec) -> dict[str, Any]:
