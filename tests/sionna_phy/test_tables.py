@@ -90,3 +90,40 @@ def test_an_mcs_that_the_table_lacks_is_refused(tmp_path):
     path = write(tmp_path / "own.json", [curve(29, 100, 1.0, 0.8)])
     with pytest.raises(BlerTableError, match="MCS table 1 has 0 to 28"):
         load_bler_table(path)
+
+
+def test_the_shipped_table_is_whole_and_agrees_with_sionnas_points():
+    # Sionna's own points inside the waterfall at 1000 bits: both come from the same decoder. A
+    # point of some 900 blocks and a fit of some 400: rates of 1/2 to 0.02 and 0.03, four of them on
+    # a slope of 1 / (0.3 sqrt(2 pi)) a decibel are 0.1 dB; steps of rate 0.1 or less count less.
+    from importlib import resources
+
+    table = load_bler_table("semcosim")
+    assert table.mcs_available.all()
+    assert {24, 100, 500, 1000} <= set(table.cbs_bits.tolist())
+    assert "cosim phy bler" in table.provenance
+    for size in (500, 1000):
+        thresholds = [table.snr_at(mcs, size, 0.1) for mcs in range(29)]
+        assert np.all(np.diff(thresholds) > 0)
+    path = resources.files("sionna") / "sys" / "bler_tables" / "PDSCH_table1.json"
+    rows = json.loads(path.read_text())["category"]["1"]["index"]["1"]["MCS"]
+    compared = 0
+    for mcs, row in rows.items():
+        for snr, rate in zip(row["SNR_db"], row["CBS"]["1000"]["BLER"], strict=True):
+            if 0.1 < rate < 0.9:
+                at = float(table.lookup(int(mcs), 1000, snr))
+                nearby = table.lookup(int(mcs), 1000, [snr - 0.15, snr + 0.15])
+                assert nearby[1] < rate < nearby[0], (mcs, snr, rate, at)
+                compared += 1
+    assert compared > 5
+
+
+def test_every_point_of_the_shipped_table_says_what_stands_behind_it():
+    from importlib import resources
+
+    content = json.loads((resources.files("sionna_phy") / "data" / "bler_table1.json").read_text())
+    for entry in content["curves"]:
+        assert entry["fit"]["std_error_10_db"] < 0.1
+        for point in entry["points"]:
+            low, high = point["ci95"]
+            assert low <= point["errors"] / point["blocks"] <= high
