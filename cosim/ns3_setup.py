@@ -7,15 +7,34 @@ each node and flow; `docs/architecture.md` lists the statements.
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from cosim.plan import Plan
+from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
+from cosim.scenario.bearer import bearer_options
+from cosim.scenario.layout import HandoverSection
+from cosim.scenario.traffic import Traffic
+from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
 
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
+
+SCHEDULERS = {
+    "pf": "ns3::NrPfScheduler",
+    "rr": "ns3::NrRrScheduler",
+    "max-ci": "ns3::NrMaxCiScheduler",
+    "edf": "ns3::NrEdfScheduler",
+    "m-lwdf": "ns3::NrMlwdfScheduler",
+    "qos": "ns3::NrQosScheduler",
+    "importance-first": "ns3::NrImportanceScheduler",
+    "semantic-efficiency": "ns3::NrSemanticScheduler",
+    "marginal-utility": "ns3::NrUtilityScheduler",
+    "python": "ns3::NrExternalScheduler",
+}
+"""Scheduler of a scenario → its class in ns-3."""
 
 
 class Ns3NotFoundError(RuntimeError):
@@ -43,18 +62,38 @@ def find_executable() -> Path:
     return path
 
 
-def setup_text(plan: Plan) -> str:
-    """Return the configuration text of a plan."""
+def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) -> str:
+    """Return the configuration text of a plan.
+
+    Args:
+        plan: what to simulate.
+        utilities: by flow, for schedulers that look at the receivers' accuracy.
+    """
     scenario = plan.scenario
     mac, gnb, ues, carrier = scenario.mac, scenario.gnb, scenario.ues, scenario.carrier
     backhaul, traces = scenario.backhaul, scenario.traces
-    scheduler = {"pf": "ns3::NrPfScheduler", "rr": "ns3::NrRrScheduler"}[mac.scheduler]
     defaults: dict[str, object] = {
         "ns3::NrCarrier::Numerology": carrier.numerology,
         "ns3::NrCarrier::Prbs": scenario.prb_count,
         "ns3::NrCarrier::TddPattern": carrier.tdd_pattern if carrier.duplex == "tdd" else "",
         "ns3::NrCarrier::McsTable": mac.mcs_table,
-        "ns3::NrRan::Scheduler": scheduler,
+        "ns3::NrRan::Scheduler": SCHEDULERS[mac.scheduler],
+        "ns3::NrRan::UlScheduler": SCHEDULERS[mac.ul_scheduler or mac.scheduler],
+        "ns3::NrExternalScheduler::ByWeight": str(mac.python_action == "weights").lower(),
+        "ns3::NrExternalScheduler::PeriodSlots": mac.python_period_slots,
+        "ns3::NrLink::AverageSlots": mac.pf_window_slots,
+        "ns3::NrRan::MaxLayers": mac.max_layers,
+        "ns3::NrRan::MaxUlLayers": mac.ul_max_layers,
+        "ns3::NrRan::SrPeriod": mac.sr_period_slots,
+        "ns3::NrRan::SrGrantBytes": mac.sr_grant_bytes,
+        "ns3::NrRan::BsrDelay": mac.bsr_delay_slots,
+        "ns3::NrRan::ConfiguredGrantPeriod": mac.configured_grant_period_slots,
+        "ns3::NrRan::ConfiguredGrantBytes": mac.configured_grant_bytes,
+        "ns3::NrHarqCombining::IncrementalRedundancy": str(
+            mac.harq_combining == "incremental"
+        ).lower(),
+        "ns3::NrLinkAdaptation::StepDb": mac.olla_step_db,
+        "ns3::NrLinkAdaptation::LimitDb": mac.olla_limit_db,
         "ns3::NrRan::GnbTxPower": gnb.tx_power_dbm,
         "ns3::NrRan::GnbNoiseFigure": gnb.noise_figure_db,
         "ns3::NrRan::UeTxPower": ues.tx_power_dbm,
@@ -67,12 +106,21 @@ def setup_text(plan: Plan) -> str:
         "ns3::NrRan::UlGrantDelay": mac.ul_grant_delay_slots,
         "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
         "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
+        "ns3::NrRan::TruthFraction": scenario.truth.fraction,
         "ns3::NrLink::HarqProcesses": mac.harq_processes,
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
         "ns3::NrLinkAdaptation::DelaySlots": mac.cqi_delay_slots,
-        "ns3::NrRlcUm::QueueLimit": mac.queue_limit_bytes,
+        "ns3::NrInterference::MaxInterferers": mac.max_interferers,
+        **_handover_defaults(scenario.handover),
+        "ns3::NrRlc::QueueLimit": mac.queue_limit_bytes,
         "ns3::NrRlcUm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollRetransmit": f"{mac.rlc_poll_retransmit_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollPdu": mac.rlc_poll_pdu,
+        "ns3::NrRlcAm::PollByte": mac.rlc_poll_bytes,
+        "ns3::NrRlcAm::MaxRetx": mac.rlc_max_retx,
+        "ns3::NrRlcStatus::StatusProhibit": f"{mac.rlc_status_prohibit_s * 1e9:.0f}ns",
     }
     lines = [
         f"global RngSeed {plan.seed('ns3', 'seed', bits=31) or 1}",
@@ -86,15 +134,24 @@ def setup_text(plan: Plan) -> str:
         lines.append(f"cell {number} {x!r} {y!r} {z!r}")
     for number, (x, y, z) in enumerate(plan.ue_positions_m.tolist()):
         lines.append(f"ue {number} {x!r} {y!r} {z!r} cell={plan.serving_cell[number]}")
+    if plan.ue_tracks_m is not None:
+        for number, track in enumerate(plan.ue_tracks_m.tolist()):
+            latest_s = 0.0
+            for t_s, x, y, z in track:
+                if t_s > latest_s:
+                    latest_s = t_s
+                    lines.append(f"waypoint {number} {t_s!r} {x!r} {y!r} {z!r}")
     for flow in plan.flows:
         traffic = flow.traffic
         common = (
             f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
-            f"fiveqi={traffic.fiveqi} priority={traffic.priority}"
+            f"fiveqi={traffic.fiveqi} priority={traffic.priority}{bearer_options(traffic)}"
+            f"{_harq_options(traffic)}"
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
-                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
+                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 "
+                f"notify={int(has_feedback(traffic))}"
             )
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
@@ -105,7 +162,41 @@ def setup_text(plan: Plan) -> str:
                 f"packet_bytes={traffic.packet_bytes} start_s={traffic.start_s!r} "
                 f"stop_s={min(traffic.stop_s, scenario.run.duration_s)!r}"
             )
+    for number, curve in sorted((utilities or {}).items()):
+        accuracy = ",".join(repr(value) for value in curve.accuracy)
+        lines.append(f"semantic {number} message_bytes={curve.message_bytes!r} accuracy={accuracy}")
     return "\n".join(lines) + "\n"
+
+
+def _handover_defaults(handover: HandoverSection) -> dict[str, object]:
+    """Return the attributes of [handover]."""
+    controller = "ns3::NrHandoverController::"
+
+    def time(seconds: float) -> str:
+        return f"{seconds * 1e9:.0f}ns"
+
+    return {
+        controller + "Enabled": str(handover.enabled).lower(),
+        controller + "MeasurementPeriod": time(handover.measurement_period_s),
+        controller + "PreparationTime": time(handover.preparation_s),
+        controller + "InterruptionTime": time(handover.interruption_s),
+        controller + "PathSwitchTime": time(handover.path_switch_s),
+        "ns3::NrRsrpMeasurement::FilterCoefficient": handover.filter_coefficient,
+        "ns3::NrEventA3::Offset": handover.a3_offset_db,
+        "ns3::NrEventA3::Hysteresis": handover.hysteresis_db,
+        "ns3::NrEventA3::TimeToTrigger": time(handover.time_to_trigger_s),
+        "ns3::NrUpf::XnDelay": time(handover.xn_delay_s),
+        "ns3::NrRan::DataForwarding": str(handover.forwarding).lower(),
+    }
+
+
+def _harq_options(traffic: Traffic) -> str:
+    """Return the flow's options on its number of transmissions, where its kind has any."""
+    most = getattr(traffic, "max_harq_tx", None)
+    text = "" if most is None else f" max_harq_tx={most}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
+        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
+    return text
 
 
 def table_payload(table: BlerTable) -> tuple[tuple[int, int, int], bytes]:

@@ -8,6 +8,7 @@ at which everything that ns-3 did before is known; between them only buffers fil
 traces do not depend on the timing of the processes.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -23,9 +24,11 @@ from cosim.channel_process import channel_spec, spec_to_json
 from cosim.plan import Plan
 from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
+from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
+from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
-from sionna_phy.abstraction import eesm_beta, load_bler_table
+from sionna_phy.abstraction import beta_of, load_bler_table
 
 WAIT_S = 0.25
 START_TIMEOUT_S = 60.0
@@ -42,11 +45,13 @@ def _expected_schema() -> dict[str, list[int]]:
     records = {
         "setup": ("SetupRequest", "SetupPart"),
         "agents": ("NodeEvent", "NodeAction"),
+        "scheduler": ("SchedulerCandidate", "SchedulerDecision"),
         "slots": ("SlotRecord",),
         "packets": ("PacketRecord",),
         "kpis": ("KpiRecord",),
         "deliveries": ("DeliveryRecord",),
         "counters": ("CounterRecord",),
+        "truth": ("TruthRecord",),
         "channel": ("ChannelBlock",),
     }
     return {channel: [hashes[name] for name in names] for channel, names in records.items()}
@@ -63,12 +68,17 @@ class Session:
         self._progress = progress
         self._recorder = Recorder(plan, workload, traces)
         self._host = AgentHost(workload.agents)
+        by_weight = plan.scenario.mac.python_action == "weights"
+        self._scheduling = (
+            SchedulerHost(workload.scheduler, by_weight=by_weight) if workload.scheduler else None
+        )
         self._prbs = plan.scenario.prb_count
         self._producer: subprocess.Popen[bytes] | None = None
         mac = plan.scenario.mac
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
         self._facts: dict[str, Any] = {}
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
+        self._producer_said = tempfile.TemporaryFile()  # noqa: SIM115 - likewise
         self._now_s = 0.0
 
     def __enter__(self) -> Self:
@@ -78,7 +88,9 @@ class Session:
             channel.samples_per_block
             * len(self._plan.cell_positions_m)
             * len(self._plan.ue_positions_m)
+            * max(self._plan.scenario.mac.max_layers, self._plan.scenario.mac.ul_max_layers)
             * self._prbs
+            * (1 + self._plan.any_cell_serves)
         )
         self._bridge = Bridge.create()
         try:
@@ -121,6 +133,7 @@ class Session:
         bridge = self._bridge
         setup = bridge.exchange("setup")
         events = bridge.exchange("agents")
+        slots = bridge.exchange("scheduler")
         try:
             while not bridge.finished:
                 bridge.wait(WAIT_S)
@@ -128,6 +141,8 @@ class Session:
                 self._recorder.drain(bridge)
                 if setup.poll() is not None:
                     self._answer_setup(setup)
+                if self._scheduling is not None and (batch := slots.poll()) is not None:
+                    self._scheduling.answer(slots, batch.records)
                 if (batch := events.poll()) is not None:
                     self._recorder.drain(bridge)
                     self._answer_events(events, batch)
@@ -144,10 +159,14 @@ class Session:
         """Return what the manifest keeps of the simulation: counters, stalls, tallies."""
         return self._facts
 
+    def sampled_blocks(self) -> list[SampledBlock]:
+        """Return the transport blocks that ns-3 chose for truth replay."""
+        return self._recorder.sampled
+
     def _answer_setup(self, setup: Exchange) -> None:
-        text = ns3_setup.setup_text(self._plan).encode()
+        text = ns3_setup.setup_text(self._plan, self._workload.utilities).encode()
         shape, bler = ns3_setup.table_payload(self._table)
-        beta = eesm_beta(self._plan.scenario.mac.mcs_table)
+        beta = beta_of(self._plan.scenario.mac.mcs_table)
         parts = [
             (ns3_setup.PART_TEXT, (0, 0, 0), text),
             (ns3_setup.PART_BLER, shape, bler),
@@ -187,13 +206,16 @@ class Session:
         process = subprocess.Popen(
             [sys.executable, "-m", "cosim.channel_process"],
             stdin=subprocess.PIPE,
+            stdout=self._producer_said,
             stderr=self._stderr,
             pass_fds=[fd],
             env={**os.environ, "COSIM_BRIDGE_FD": str(fd), "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
         assert process.stdin is not None
-        process.stdin.write(spec_to_json(channel_spec(self._plan, prbs=self._prbs)).encode())
+        request = json.loads(spec_to_json(channel_spec(self._plan, prbs=self._prbs)))
+        request["cache"] = self._plan.scenario.channel.cache
+        process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
         return process
 
@@ -227,6 +249,14 @@ class Session:
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,
                 "stall_s": blocks.stall_s,
+                **self._producer_facts(),
+            },
+            "scheduler": {
+                "questions": self._scheduling.questions if self._scheduling else 0,
+                "utilities": {
+                    str(flow): list(curve.accuracy)
+                    for flow, curve in sorted(self._workload.utilities.items())
+                },
             },
             "agents": {"packets_unknown": self._workload.ledger.unknown},
             "layout": {
@@ -235,6 +265,12 @@ class Session:
                 "serving_cell": self._plan.serving_cell.tolist(),
             },
         }
+
+    def _producer_facts(self) -> dict[str, Any]:
+        """Return the last that the producer said about its work; it says so after each block."""
+        self._producer_said.seek(0)
+        lines = [line for line in self._producer_said if line.endswith(b"\n")]
+        return dict(json.loads(lines[-1])) if lines else {}
 
     def _end_processes(self) -> None:
         for process in (getattr(self, "_ns3", None), self._producer):
@@ -248,3 +284,4 @@ class Session:
             process.wait()
         self._bridge.close()
         self._stderr.close()
+        self._producer_said.close()

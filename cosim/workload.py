@@ -3,13 +3,15 @@
 
 import dataclasses
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cosim.agents.api import Agent
 from cosim.agents.book import Book
 from cosim.agents.registry import AgentContext, make_agents
+from cosim.agents.semantic_harq import SemanticAsker, feedback_flows, source_kind
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator
@@ -24,6 +26,8 @@ from cosim.scenario import (
     SemanticTraffic,
 )
 from cosim.scenario.names import SERVICE_CODEC
+from cosim.schedulers import SchedulerContext, SlotScheduler, make_scheduler
+from cosim.utility import UtilityCurve, measure_utilities
 from models.codecs import Codec, get_codec
 from models.compression import DeviceProfile, get_profile
 from models.tasks import get_task
@@ -41,6 +45,8 @@ class Workload:
         evaluator: decodes closed messages.
         priors: majority label of each task in use.
         late_s: how long after its deadline a message stays open so that late units are seen.
+        utilities: by flow, measured accuracy over units received, if a scheduler asks for it.
+        scheduler: shares out the PRBs, if the scenario has one in Python.
         book: rows of optional tables that agents write.
     """
 
@@ -49,19 +55,32 @@ class Workload:
     evaluator: Evaluator
     priors: dict[str, int]
     late_s: float
+    utilities: Mapping[int, UtilityCurve] = field(default_factory=dict)
+    scheduler: SlotScheduler | None = None
     book: Book = dataclasses.field(default_factory=Book)
 
 
-def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
-    """Make the agents of a plan and encode all samples in batches."""
+def build_workload(
+    plan: Plan, *, progress: ProgressSink, scheduler: SlotScheduler | None = None
+) -> Workload:
+    """Make the agents of a plan and encode all samples in batches.
+
+    Args:
+        plan: what to simulate.
+        progress: where to report.
+        scheduler: instead of the registered one that the scenario names.
+    """
     scenario = plan.scenario
     ledger = Ledger()
     profile = _profile(scenario, scenario.ues.profile)
     book = Book()
     trainers, services = _trainers(plan, book, profile)
     semantic: list[tuple[Flow, SemanticTraffic]] = [
-        (flow, flow.traffic) for flow in plan.flows if isinstance(flow.traffic, SemanticTraffic)
+        (flow, flow.traffic)
+        for flow in plan.flows
+        if isinstance(flow.traffic, SemanticTraffic) and flow.direction == "ul"
     ]
+    answered = feedback_flows(plan)
     codecs: dict[str, Codec] = {}
     tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
     sources: list[SemanticSource] = []
@@ -79,8 +98,9 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
         samples = tasks[traffic.task].test
         arrivals_s = plan.arrivals_s(flow)
         chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
+        kind, extra = source_kind(flow, answered)
         sources.append(
-            SemanticSource(
+            kind(
                 node=flow.ue,
                 flow=flow.number,
                 arrivals_s=arrivals_s,
@@ -94,20 +114,58 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
                 packing=traffic.packing,
+                **extra,
             )
         )
     _encode_all(sources, progress)
+    edge_profile = _profile(scenario, scenario.models.edge_profile)
     sink = SemanticSink(
-        node=plan.edge_node, flows=[flow.number for flow, _ in semantic], ledger=ledger
-    )
-    return Workload(
-        agents=[*sources, sink, *trainers, *_user_agents(plan)],
+        node=plan.edge_node,
+        flows=[flow.number for flow, _ in semantic if flow.number not in answered],
         ledger=ledger,
-        evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
+    )
+    askers = [
+        SemanticAsker(
+            node=plan.edge_node,
+            flow=flow.number,
+            answer_flow=answered[flow.number],
+            ledger=ledger,
+            profile=edge_profile,
+            first_units=None if traffic.adapt_first else traffic.first_units,
+            more_units=traffic.more_units,
+            patience_s=traffic.patience_s,
+        )
+        for flow, traffic in semantic
+        if flow.number in answered
+    ]
+    return Workload(
+        agents=[*sources, sink, *askers, *trainers, *_user_agents(plan)],
+        ledger=ledger,
+        evaluator=Evaluator(edge_profile),
         priors={name: task.prior_label for name, task in tasks.items()},
         late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
+        utilities=measure_utilities(plan),
+        scheduler=scheduler or _python_scheduler(plan),
         book=book,
     )
+
+
+def _python_scheduler(plan: Plan) -> SlotScheduler | None:
+    """Return the scheduler that a plugin has registered, if the scenario names one."""
+    scenario = plan.scenario
+    mac = scenario.mac
+    if "python" not in (mac.scheduler, mac.ul_scheduler):
+        return None
+    assert mac.python_scheduler is not None  # checked when the scenario was made
+    context = SchedulerContext(
+        cells=len(plan.cell_positions_m),
+        ues=len(plan.ue_positions_m),
+        prbs=scenario.prb_count,
+        slot_s=scenario.carrier.slot_s,
+        action=mac.python_action,
+        seed=plan.seed("scheduler"),
+    )
+    return make_scheduler(mac.python_scheduler, context)
 
 
 def _trainers(

@@ -5,8 +5,11 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
+from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
+from cosim.scenario.layout import check_layout
+from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
@@ -28,7 +31,7 @@ def cross_checks(scenario: Scenario) -> list[Problem]:
     problems = list(_carrier(scenario))
     # Slot counts mean nothing with a numerology that the carrier cannot have.
     slotted = () if problems else (_tdd, _channel)
-    for check in (*slotted, _ues, _mac, _traffic, _models):
+    for check in (*slotted, _ues, check_layout, _mac, _traffic, _models):
         problems.extend(check(scenario))
     return problems
 
@@ -123,6 +126,7 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
 
 def _channel(scenario: Scenario) -> Iterator[Problem]:
     channel, carrier = scenario.channel, scenario.carrier
+    yield from _channel_model(scenario)
     slot_s = carrier.slot_s
     interval_s = channel.sample_interval_s
     if interval_s < slot_s * (1 - 1e-9):
@@ -135,7 +139,7 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
             if channel.block_duration_s >= slot_s
             else f"block_duration_s = {channel.block_duration_s:g} is less than a slot",
         )
-    elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
+    elif channel.model not in ("constant", "distance") and scenario.ues.speed_m_s > 0:
         doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S
         longest_s = max(0.5 / doppler_hz, slot_s)
         if interval_s > longest_s * (1 + 1e-9):
@@ -161,6 +165,23 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
                 f"PRBs take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
                 "use shorter blocks (channel.block_duration_s) or fewer samples, UEs or cells",
             )
+
+
+def _channel_model(scenario: Scenario) -> Iterator[Problem]:
+    channel = scenario.channel
+    for model, key, example in (("rt", "scene", '"munich"'), ("replay", "file", "its path")):
+        value = getattr(channel, key)
+        if channel.model == model and not value:
+            yield Problem(f"channel.{key}", "", f"is needed with channel.model = {show(model)}: "
+                          f"{example}")  # fmt: skip
+        elif channel.model != model and value:
+            yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
+    if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
+        yield Problem(
+            "ues.indoor_fraction",
+            show(scenario.ues.indoor_fraction),
+            f"1.0 with channel.model = {show(channel.model)}: everybody is indoors",
+        )
 
 
 def _ues(scenario: Scenario) -> Iterator[Problem]:
@@ -200,6 +221,7 @@ def _mac(scenario: Scenario) -> Iterator[Problem]:
             f"{_listed(names.bler_table_names())}, or a file (.json) of `cosim phy bler`",
             _near(table, names.bler_table_names()),
         )
+    yield from mac_problems(scenario)
     if scenario.mac.ul_alpha not in UL_ALPHAS:
         yield Problem(
             "mac.ul_alpha", show(scenario.mac.ul_alpha), f"{_listed(UL_ALPHAS)} (TS 38.331)"
@@ -211,7 +233,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     flows = 0
     for index, traffic in enumerate(scenario.traffic):
         at = f"traffic.{index}"
-        both = 2 if traffic.direction == "both" else 1
+        answered = isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+        both = 2 if traffic.direction == "both" or answered else 1
         flows += both * (count if traffic.ues == "all" else len(traffic.ues))
         if traffic.ues != "all":
             absent = [ue for ue in traffic.ues if ue >= count]
@@ -221,6 +244,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                     show(traffic.ues),
                     f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
                 )
+        pattern = scenario.carrier.tdd_pattern if scenario.carrier.duplex == "tdd" else ""
+        yield from check_bearer(traffic, at, pattern=pattern)
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
@@ -261,6 +286,13 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     if traffic.codec not in names.codec_names():
         yield from _name(f"{at}.codec", traffic.codec, names.codec_names())
         return
+    able = names.codec_tasks(traffic.codec)
+    if able is not None and traffic.task in names.task_names() and traffic.task not in able:
+        yield Problem(
+            f"{at}.task",
+            show(traffic.task),
+            f"codec {show(traffic.codec)} has weights for {_listed(able)}",
+        )
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
     if traffic.codec == names.SERVICE_CODEC:

@@ -9,32 +9,58 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from cosim.scenario.base import Section, quantity
+from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.errors import CrossFieldError
+from cosim.scenario.layout import (
+    HandoverSection,
+    LayoutSection,
+    MobilitySection,
+    hexagonal_cells,
+)
 from cosim.scenario.radio import (
-    BackhaulSection,
-    CarrierSection,
     ChannelSection,
     GnbSection,
     MacSection,
     PositionM,
     UesSection,
 )
-from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
+from cosim.scenario.run import (
+    ModelsSection,
+    ProfileOverride,
+    RunSection,
+    TracesSection,
+    TruthSection,
+)
 from cosim.scenario.traffic import SemanticTraffic, Traffic
 
-DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0}
-"""Antenna heights of TR 38.901 tables 7.2-1 and 7.2-3; a constant gain does not depend on it."""
+DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "inh": 3.0, "inf": 8.0, "distance": 25.0}
+"""Antenna heights of TR 38.901 tables 7.2-1 to 7.2-4 (8 m: above the clutter of factory SH)."""
+OTHER_HEIGHT_M = 10.0
+"""Of models to which the height means nothing, and of traced scenes."""
 
 
 class Cell(Section):
     """One cell: a gNB's antenna panel."""
 
     position_m: PositionM = quantity(..., "x, y and height of the antenna", unit="m")
+    bearing_deg: float = quantity(
+        0.0,
+        "direction of the panel, anticlockwise from the x axis; only sectors have one",
+        unit="degrees",
+        ge=-360.0,
+        le=360.0,
+    )
+    downtilt_deg: float = quantity(
+        0.0, "tilt of the panel below the horizon", unit="degrees", ge=0.0, le=90.0
+    )
 
 
 def _default_cells(data: dict[str, Any]) -> tuple[Cell, ...]:
     gnb, channel = data["gnb"], data["channel"]
-    height_m = gnb.height_m if gnb.height_m is not None else DEFAULT_HEIGHT_M[channel.model]
+    default = DEFAULT_HEIGHT_M.get(channel.model, OTHER_HEIGHT_M)
+    height_m = gnb.height_m if gnb.height_m is not None else default
+    if data["layout"].kind == "hexagonal":
+        return tuple(Cell(**cell) for cell in hexagonal_cells(data["layout"], height_m))
     return (Cell(position_m=(0.0, 0.0, height_m)),)
 
 
@@ -56,6 +82,7 @@ class Scenario(Section):
     carrier: CarrierSection = quantity(CarrierSection(), "carrier and frame structure")
     channel: ChannelSection = quantity(ChannelSection(), "radio channel")
     gnb: GnbSection = quantity(GnbSection(), "base stations")
+    layout: LayoutSection = quantity(LayoutSection(), "hexagonal layouts")
     cells: Annotated[tuple[Cell, ...], Field(strict=False)] = quantity(
         text="cells; by default one at the origin",
         min_length=1,
@@ -63,6 +90,8 @@ class Scenario(Section):
         default_factory=_default_cells,
     )
     ues: UesSection = quantity(UesSection(), "UEs")
+    mobility: MobilitySection = quantity(MobilitySection(), "how UEs move")
+    handover: HandoverSection = quantity(HandoverSection(), "changes of cell")
     mac: MacSection = quantity(MacSection(), "scheduling and link adaptation")
     backhaul: BackhaulSection = quantity(BackhaulSection(), "link to the edge server")
     traffic: Annotated[tuple[Traffic, ...], Field(strict=False)] = quantity(
@@ -70,6 +99,7 @@ class Scenario(Section):
     )
     models: ModelsSection = quantity(ModelsSection(), "models at the nodes")
     traces: TracesSection = quantity(TracesSection(), "what is written")
+    truth: TruthSection = quantity(TruthSection(), "replay of blocks through the real code")
     profiles: dict[str, ProfileOverride] = quantity(
         text="changes to device profiles, [profiles.NAME]", default_factory=dict
     )
@@ -136,7 +166,7 @@ class Scenario(Section):
         """
         data = self.resolved()
         del data["name"], data["description"]
-        for value in (self.mac.bler_table,):
+        for value in (self.mac.bler_table, self.channel.file, self.channel.scene):
             path = Path(value)
             if path.suffix and path.is_file():
                 data[f"sha256 of {value}"] = hashlib.sha256(path.read_bytes()).hexdigest()

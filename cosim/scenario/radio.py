@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sections of the radio access network: carrier, channel, gNB, UEs, MAC, backhaul."""
+"""The sections of the radio access network: channel, gNB, UEs, MAC."""
 
 from typing import Annotated, Literal
 
@@ -18,56 +18,35 @@ PositionM = Annotated[
 """x, y and height above ground in metres; TOML gives a list, hence not strict."""
 
 
-class CarrierSection(Section):
-    """The carrier and its frame structure."""
-
-    frequency_hz: float = quantity(
-        3.5e9,
-        "centre frequency: FR1 0.41 to 7.125 GHz or FR2 24.25 to 71 GHz",
-        unit="Hz",
-        source="TS 38.101-1/-2 clause 5.1",
-        ge=0.41e9,
-        le=71e9,
-    )
-    bandwidth_mhz: int = quantity(
-        20,
-        "channel bandwidth; with the numerology it gives the number of PRBs",
-        unit="MHz",
-        source="TS 38.101-1/-2 table 5.3.2-1",
-        ge=3,
-        le=2000,
-    )
-    numerology: int = quantity(
-        1,
-        "subcarrier spacing is 15 kHz x 2^numerology, a slot lasts 1 ms / 2^numerology",
-        source="TS 38.211 table 4.2-1",
-        ge=0,
-        le=6,
-    )
-    duplex: Literal["tdd", "fdd"] = quantity("tdd", "time or frequency division duplex")
-    tdd_pattern: str = quantity(
-        "DDDSU",
-        "one letter a slot: D downlink, U uplink, S special (downlink, guard, uplink control); "
-        "repeated for ever; not used with fdd",
-        source="TS 38.213 clause 11.1",
-        min_length=1,
-        max_length=160,
-    )
-
-    @property
-    def slot_s(self) -> float:
-        """Return the duration of a slot in seconds."""
-        return 1e-3 / float(2**self.numerology)
+SchedulerName = Literal[
+    "pf",
+    "rr",
+    "max-ci",
+    "edf",
+    "m-lwdf",
+    "qos",
+    "importance-first",
+    "semantic-efficiency",
+    "marginal-utility",
+    "python",
+]
+"""Names of schedulers; `cosim.ns3_setup.SCHEDULERS` has their classes."""
 
 
 class ChannelSection(Section):
     """The radio channel between every UE and every cell."""
 
-    model: Literal["umi", "uma", "rma", "constant"] = quantity(
+    model: Literal[
+        "umi", "uma", "rma", "inh", "inf", "constant", "distance", "rt", "replay",
+        "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e",
+        "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
+    ] = quantity(
         "umi",
-        "street canyon, urban macro, rural macro, or a constant gain without fading",
-        source="TR 38.901 table 7.4.1-1",
-    )
+        "street canyon, urban macro, rural macro, indoor office, factory; a constant gain without "
+        "fading, or a gain by distance alone (gain_db at 1 km, 37.6 dB a decade); rays traced in a "
+        "scene (rt); a recorded channel (replay); tapped or clustered delay lines for link studies",
+        source="TR 38.901 tables 7.4.1-1, 7.7.1-1 to -5 and 7.7.2-1 to -5",
+    )  # fmt: skip
     los: Literal["random", "always", "never"] = quantity(
         "random",
         "line of sight: drawn with the model's probability, or forced",
@@ -89,10 +68,57 @@ class ChannelSection(Section):
     )
     gain_db: float = quantity(
         -100.0,
-        'power gain of every link on every PRB; only with model = "constant"',
+        'power gain of every link on every PRB with model = "constant", at 1 km with '
+        'model = "distance"; mean gain of the serving links with delay lines',
         unit="dB",
         ge=-250.0,
         le=0.0,
+    )
+    o2i: Literal["low", "high"] = quantity(
+        "low",
+        "penetration loss into buildings, for UEs that are indoors in umi and uma",
+        source="TR 38.901 table 7.4.3-2",
+    )
+    office: Literal["open", "mixed"] = quantity(
+        "open", "kind of office of inh", source="TR 38.901 table 7.4.2-1"
+    )
+    factory: Literal["SL", "DL", "SH", "DH", "HH"] = quantity(
+        "SH", "kind of factory of inf", source="TR 38.901 table 7.2-4"
+    )
+    spec_version: Literal["16.1", "19.2"] = quantity(
+        "19.2", "version of TR 38.901 whose tables the models use"
+    )
+    delay_spread_s: float = quantity(
+        100e-9,
+        "root mean square delay spread of the delay lines",
+        unit="s",
+        source="TR 38.901 clause 7.7.3",
+        gt=0.0,
+        le=1e-4,
+    )
+    file: str = quantity(
+        "", 'file of a recorded channel; only with model = "replay"', max_length=1000
+    )
+    scene: str = quantity(
+        "",
+        'only with model = "rt": a scene of Sionna (munich, florence, simple_street_canyon, ...) '
+        "or a scene file",
+        max_length=1000,
+    )
+    rt_max_depth: int = quantity(3, "interactions of a traced path at most", ge=0, le=20)
+    rt_samples: int = quantity(
+        100_000, "rays that each cell sends out to find paths", ge=100, le=100_000_000
+    )
+    rt_paths: int = quantity(
+        2000,
+        "room for candidate paths of a cell and UE; too little is an error",
+        ge=1,
+        le=1_000_000,
+    )
+    cache: bool = quantity(
+        False,
+        "keep blocks on disk under the hash of all that they follow from, for the next run with "
+        "the same channel",
     )
 
     @property
@@ -199,11 +225,70 @@ class UesSection(Section):
 class MacSection(Section):
     """Scheduler, link adaptation, HARQ, power control and RLC."""
 
-    scheduler: Literal["pf", "rr"] = quantity(
-        "pf", "proportional fair or round robin", source="Jalali et al., VTC 2000 (pf)"
+    scheduler: SchedulerName = quantity(
+        "pf",
+        "rr round robin, pf proportional fair, max-ci best channel first, edf earliest deadline "
+        "first, m-lwdf, qos (5QI priority and deadlines), importance-first (PDU-set importance), "
+        "semantic-efficiency, marginal-utility (measured accuracy a PRB), or python: a plugin's, "
+        "see python_scheduler; docs/schedulers.md has their formulas",
+        source="Jalali et al., VTC 2000 (pf); Andrews et al., 2001 (m-lwdf); Yan et al., arXiv "
+        "2201.06023 (semantic-efficiency)",
+    )
+    ul_scheduler: SchedulerName | None = quantity(
+        None, "scheduler of the uplink; by default the same as scheduler"
+    )
+    pf_window_slots: float = quantity(
+        100.0,
+        "time constant of the average rate in pf and all that builds on it",
+        unit="slots",
+        ge=1.0,
+        le=1e6,
+    )
+    python_scheduler: str | None = quantity(
+        None,
+        'name given to cosim.schedulers.register_scheduler; with scheduler = "python"',
+        min_length=1,
+        max_length=64,
+    )
+    python_action: Literal["prbs", "weights"] = quantity(
+        "prbs",
+        "what a python scheduler answers: PRBs of each UE in every slot, or weights of the UEs in "
+        "a proportional fair scheduler",
+    )
+    python_period_slots: int = quantity(
+        1,
+        'slots (of a direction) from one question to the next with python_action = "weights"',
+        unit="slots",
+        ge=1,
+        le=100_000,
+    )
+    utility_samples: int = quantity(
+        128,
+        "validation samples on which a codec's accuracy over units received is measured for "
+        "semantic-efficiency, marginal-utility and python",
+        ge=16,
+        le=10_000,
     )
     mcs_table: int = quantity(
-        1, "MCS table; only 1 (up to 64QAM)", source="TS 38.214 table 5.1.3.1-1", ge=1, le=1
+        1,
+        "MCS table: 1 is up to 64QAM, 2 up to 256QAM, 3 has low spectral efficiencies",
+        source="TS 38.214 tables 5.1.3.1-1 to -3",
+        ge=1,
+        le=3,
+    )
+    max_layers: int = quantity(
+        1,
+        "spatial layers of a downlink block at most; link adaptation chooses",
+        source="TS 38.211 clause 7.3.1.3",
+        ge=1,
+        le=4,
+    )
+    ul_max_layers: int = quantity(
+        1,
+        "spatial layers of an uplink block at most",
+        source="TS 38.211 clause 6.3.1.3",
+        ge=1,
+        le=4,
     )
     bler_table: str = quantity(
         "sionna",
@@ -221,6 +306,22 @@ class MacSection(Section):
     )
     olla: bool = quantity(
         True, "outer-loop link adaptation: corrects the SINR from acknowledgements"
+    )
+    olla_step_db: float = quantity(
+        0.5,
+        "outer loop's step down at a lost block; the step up is olla_step_db x bler_target / "
+        "(1 - bler_target)",
+        unit="dB",
+        ge=0.001,
+        le=10.0,
+    )
+    olla_limit_db: float = quantity(
+        10.0, "the outer loop corrects by this much at most", unit="dB", gt=0.0, le=40.0
+    )
+    harq_combining: Literal["incremental", "chase"] = quantity(
+        "incremental",
+        "retransmissions carry new coded bits (redundancy versions 0, 2, 3, 1), or the same",
+        source="TS 38.212 clause 5.4.2.1, Caire and Tuninetti 2001",
     )
     max_harq_tx: int = quantity(
         4, "transmissions of a transport block at most, the first included", ge=1, le=16
@@ -249,11 +350,50 @@ class MacSection(Section):
     )
     ul_grant_delay_slots: int = quantity(
         8,
-        "slots from data in an empty UE buffer to the grant (scheduling request, k2)",
+        "slots from a scheduling request to the grant (k2 included)",
         unit="slots",
         source="TS 38.214 table 6.1.2.1.1-2",
         ge=0,
         le=640,
+    )
+    sr_period_slots: int = quantity(
+        1,
+        "slots between a UE's occasions for a scheduling request",
+        unit="slots",
+        source="TS 38.331 SchedulingRequestResourceConfig",
+        ge=1,
+        le=640,
+    )
+    sr_grant_bytes: int = quantity(
+        0,
+        "what the gNB grants upon a request before it has a buffer status report; 0: all that is "
+        "in the buffer",
+        unit="bytes",
+        ge=0,
+        le=1_000_000,
+    )
+    bsr_delay_slots: int = quantity(
+        0,
+        "slots from a decoded buffer status report to its use",
+        unit="slots",
+        source="TS 38.321 clause 5.4.5",
+        ge=0,
+        le=640,
+    )
+    configured_grant_period_slots: int = quantity(
+        0,
+        "slots between the uplink grants that a UE has without asking; 0: none",
+        unit="slots",
+        source="TS 38.321 clause 5.8.2",
+        ge=0,
+        le=10_240,
+    )
+    configured_grant_bytes: int = quantity(
+        128,
+        "size of a configured grant; its PRBs stay idle if the UE has nothing",
+        unit="bytes",
+        ge=16,
+        le=100_000,
     )
     rlc_reassembly_s: float = quantity(
         0.035,
@@ -262,6 +402,51 @@ class MacSection(Section):
         source="t-Reassembly, TS 38.322 clause 7.3; default of TS 38.331 is the operator's",
         gt=0.0,
         le=10.0,
+    )
+    rlc_poll_retransmit_s: float = quantity(
+        0.045,
+        "how long acknowledged mode waits for a status report that it asked for",
+        unit="s",
+        source="t-PollRetransmit, TS 38.322 clause 7.3",
+        gt=0.0,
+        le=4.0,
+    )
+    rlc_status_prohibit_s: float = quantity(
+        0.01,
+        "least time between two status reports of a flow",
+        unit="s",
+        source="t-StatusProhibit, TS 38.322 clause 7.3",
+        ge=0.0,
+        le=2.4,
+    )
+    rlc_max_retx: int = quantity(
+        8,
+        "how often acknowledged mode sends a packet again before it gives it up",
+        source="maxRetxThreshold, TS 38.331: 1 to 32",
+        ge=1,
+        le=32,
+    )
+    rlc_poll_pdu: int = quantity(
+        64,
+        "PDUs after which acknowledged mode asks for a status report, 0 for any number",
+        source="pollPDU, TS 38.331",
+        ge=0,
+        le=65_536,
+    )
+    rlc_poll_bytes: int = quantity(
+        125_000,
+        "bytes after which acknowledged mode asks for a status report, 0 for any number",
+        unit="bytes",
+        source="pollByte, TS 38.331",
+        ge=0,
+        le=40_000_000,
+    )
+    max_interferers: int = quantity(
+        0,
+        "other cells that a receiver counts PRB by PRB, the strongest; what the rest adds is noise "
+        "at its average; 0 for all",
+        ge=0,
+        le=1000,
     )
     queue_limit_bytes: int = quantity(
         1_000_000,
@@ -284,14 +469,4 @@ class MacSection(Section):
         source="TS 38.213 clause 7.1.1, TS 38.331 Alpha",
         ge=0.0,
         le=1.0,
-    )
-
-
-class BackhaulSection(Section):
-    """The point-to-point link from the gNB to the edge server."""
-
-    data_rate_bps: float = quantity(10e9, "rate of the link", unit="bit/s", ge=1e3, le=1e13)
-    delay_s: float = quantity(0.005, "one-way delay", unit="s", ge=0.0, le=10.0)
-    mtu_bytes: int = quantity(
-        1500, "largest IP packet", unit="bytes", source="RFC 791: 68 at least", ge=68, le=65_535
     )

@@ -3,12 +3,13 @@
 
 from typing import ClassVar, Literal
 
-from cosim.scenario.base import Section, quantity
+from cosim.scenario.base import quantity
+from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
 from cosim.scenario.traffic import UeSelection, _priority
 
 
-class RetrievalTraffic(Section):
+class RetrievalTraffic(BearerSection):
     """UEs answer questions with a small language model and what knowledge bases hold."""
 
     direction: ClassVar[Literal["both"]] = "both"
@@ -43,8 +44,8 @@ class RetrievalTraffic(Section):
     )
     threshold: float = quantity(
         0.75,
-        "cosine from which what the own base found counts as a hit: with MiniLM and these facts the "
-        "right one reaches 0.75 in 87 of 100 cases, the best of 40 wrong ones in 9",
+        "cosine from which what the own base found counts as a hit: with MiniLM and these facts "
+        "the right one reaches 0.75 in 87 of 100 cases, the best of 40 wrong ones in 9",
         ge=-1,
         le=1,
     )

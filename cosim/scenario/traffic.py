@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cosim.scenario.base import Section, quantity
+from cosim.scenario.base import quantity
+from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
 
 FIVEQI_PRIORITY = {
@@ -54,12 +55,44 @@ UeSelection = Annotated[
 ]
 
 
+def _max_harq_tx() -> Any:
+    """Return the field for a flow's transmissions."""
+    return quantity(
+        None,
+        "transmissions of the flow's transport blocks at most; by default mac.max_harq_tx",
+        ge=1,
+        le=16,
+    )
+
+
+def _important_from() -> Any:
+    """Return the field for the importance that deserves all transmissions."""
+    return quantity(
+        0.0,
+        "packets whose PDU-set importance is less have less_harq_tx transmissions",
+        source="TS 23.501 clause 5.37",
+        ge=0.0,
+        le=1.0,
+    )
+
+
+def _less_harq_tx() -> Any:
+    """Return the field for the transmissions of what matters less."""
+    return quantity(
+        None,
+        "transmissions of blocks that hold only packets below important_from; by default as many "
+        "as the others",
+        ge=1,
+        le=16,
+    )
+
+
 def _priority(data: dict[str, Any]) -> int:
     """Return the standard's priority level of the 5QI, 90 (best effort) for any other."""
     return FIVEQI_PRIORITY.get(data["fiveqi"], 90)
 
 
-class SemanticTraffic(Section):
+class SemanticTraffic(BearerSection):
     """UEs that send samples of a task through a codec to the edge server, which decides."""
 
     kind: Literal["semantic"] = quantity(..., "semantic: messages that a model decodes")
@@ -100,6 +133,9 @@ class SemanticTraffic(Section):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
+    important_from: float = _important_from()
+    less_harq_tx: int | None = _less_harq_tx()
     budget_bytes: int | None = quantity(
         None,
         "bytes that a message's units may take at most; by default the rung's own",
@@ -119,9 +155,30 @@ class SemanticTraffic(Section):
         "which units share a packet: the most important together, dealt out in turn, or so that "
         "every packet matters about as much",
     )
+    feedback: Literal["none", "confidence"] = quantity(
+        "none",
+        "confidence: the first units travel alone, and while the edge is not confident enough to "
+        "accept its answer it asks for the next ones over the downlink (semantic HARQ)",
+    )
+    first_units: int = quantity(
+        8, "with feedback: units sent at first, the most important ones", ge=1, le=65_535
+    )
+    more_units: int = quantity(8, "with feedback: units sent on request", ge=1, le=65_535)
+    patience_s: float = quantity(
+        0.02,
+        "with feedback: how long the edge waits for the rest of what it expects before it asks",
+        unit="s",
+        gt=0.0,
+        le=3600.0,
+    )
+    adapt_first: bool = quantity(
+        False,
+        "with feedback: a request raises the UE's next first_units by half of more_units, an "
+        "answer without one lowers it by one (never below 1)",
+    )
 
 
-class CbrTraffic(Section):
+class CbrTraffic(BearerSection):
     """Background load: packets of one size at a constant rate between the edge server and UEs."""
 
     kind: Literal["cbr"] = quantity(..., "cbr: constant bit rate")
@@ -155,9 +212,10 @@ class CbrTraffic(Section):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
 
 
-class AgentTraffic(Section):
+class AgentTraffic(BearerSection):
     """Flows between UEs and the edge server that agents of your own speak on."""
 
     kind: Literal["agent"] = quantity(..., "agent: what registered agents send to each other")
@@ -188,6 +246,9 @@ class AgentTraffic(Section):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
+    important_from: float = _important_from()
+    less_harq_tx: int | None = _less_harq_tx()
 
 
 # At the end, because these build on what stands above.

@@ -15,6 +15,10 @@ PACKET_REASONS = (
     "reassembly",
     "deadline",
     "simulation_end",
+    "reordering",
+    "rlc_retx",
+    "handover",
+    "discard_timer",
 )
 STORES = ("local", "global", "none")
 
@@ -255,7 +259,31 @@ RETRIEVALS = TableSpec(
     ),
 )
 
+TRUTH = TableSpec(
+    "truth",
+    "one row a transport block that was sent again through the real code",
+    time="t_s",
+    ordered=False,
+    always=False,
+    columns=(
+        _T,
+        _CELL,
+        _DIRECTION,
+        _UE,
+        Column("mcs", _I, "MCS index"),
+        Column("layers", _I, "spatial layers"),
+        Column("tbs_bits", _I, "transport block size", "bit"),
+        Column("prb_count", _I, "physical resource blocks"),
+        Column("sinr_eff_db", pa.float32(), "effective SINR (EESM)", "dB", optional=True),
+        Column("sinr_min_db", pa.float32(), "least SINR of a PRB and layer", "dB"),
+        Column("sinr_max_db", pa.float32(), "greatest SINR of a PRB and layer", "dB"),
+        Column("bler_predicted", pa.float32(), "block error probability of the abstraction"),
+        Column("sent", _I, "times that it was sent"),
+        Column("errors", _I, "times that it was not decoded"),
+    ),
+)
+
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (MESSAGES, SLOTS, PACKETS, KPIS, ROUNDS, RETRIEVALS)
+    spec.name: spec for spec in (MESSAGES, SLOTS, PACKETS, KPIS, ROUNDS, RETRIEVALS, TRUTH)
 }
 """Table name → its definition."""

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-SUITES = ("nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq")
+SUITES = (
+    "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
+    "nr-link-adaptation",
+)  # fmt: skip
 
 
 def runner() -> Path:

@@ -19,13 +19,15 @@ namespace cosim::sim
 {
 
 /// Names of the channels in the segment.
-inline constexpr const char* kSetupChannel = "setup";    ///< exchange SetupRequest -> SetupPart
-inline constexpr const char* kAgentChannel = "agents";   ///< exchange NodeEvent -> NodeAction
-inline constexpr const char* kSlotChannel = "slots";     ///< stream SlotRecord
-inline constexpr const char* kPacketChannel = "packets"; ///< stream PacketRecord
-inline constexpr const char* kKpiChannel = "kpis";       ///< stream KpiRecord
+inline constexpr const char* kSetupChannel = "setup";  ///< exchange SetupRequest -> SetupPart
+inline constexpr const char* kAgentChannel = "agents"; ///< exchange NodeEvent -> NodeAction
+inline constexpr const char* kSchedulerChannel = "scheduler";  ///< exchange, see SchedulerCandidate
+inline constexpr const char* kSlotChannel = "slots";           ///< stream SlotRecord
+inline constexpr const char* kPacketChannel = "packets";       ///< stream PacketRecord
+inline constexpr const char* kKpiChannel = "kpis";             ///< stream KpiRecord
 inline constexpr const char* kDeliveryChannel = "deliveries";  ///< stream DeliveryRecord + payload
 inline constexpr const char* kCounterChannel = "counters";     ///< stream CounterRecord
+inline constexpr const char* kTruthChannel = "truth";          ///< stream TruthRecord + payload
 inline constexpr const char* kChannelBlockChannel = "channel"; ///< blocks ChannelBlock
 
 /// What an agent is told. Kinds of NodeEvent.
@@ -65,6 +67,10 @@ enum class PacketReason : std::uint32_t
     REASSEMBLY = 3,     ///< reassembly timer, another part is missing
     DEADLINE = 4,       ///< its deadline passed in the queue
     SIMULATION_END = 5, ///< still under way when the simulation ended
+    REORDERING = 6,     ///< came after PDCP's reordering timer had given it up
+    RLC_RETX = 7,       ///< RLC's limit of retransmissions in acknowledged mode
+    HANDOVER = 8,       ///< sent in part, or not forwarded, when its UE left the cell
+    DISCARD_TIMER = 9,  ///< PDCP's discard timer expired in the queue
 };
 
 enum class Direction : std::uint32_t
@@ -115,6 +121,37 @@ enum class Direction : std::uint32_t
     F(float, importance)                     \
     F(float, share)                          \
     F(std::uint32_t, reserved)
+
+/// A UE with data in a slot whose PRBs an agent shares out. All records of a request are of the
+/// same cell, direction and slot. `prbs` can be given in all, `max_prbs` to this UE at most;
+/// `average_bytes` a slot is the UE's exponentially averaged rate; `head_*` is its oldest packet.
+#define COSIM_SCHEDULER_CANDIDATE_FIELDS(F, A) \
+    F(double, t_s)                             \
+    F(std::uint32_t, cell)                     \
+    F(std::uint32_t, direction)                \
+    F(std::uint32_t, prbs)                     \
+    F(std::uint32_t, ue)                       \
+    F(std::uint64_t, demand_bytes)             \
+    F(double, bytes_per_prb)                   \
+    F(double, average_bytes)                   \
+    F(std::uint32_t, max_prbs)                 \
+    F(std::uint32_t, priority)                 \
+    F(std::uint32_t, layers)                   \
+    F(std::uint32_t, head_bytes)               \
+    F(double, head_delay_s)                    \
+    F(double, head_budget_s)                   \
+    F(double, head_importance)                 \
+    F(double, head_utility)                    \
+    F(std::uint64_t, head_message)             \
+    F(double, delay_budget_s)                  \
+    F(double, loss_target)                     \
+    F(double, semantic_value)
+
+/// The answer about a UE: its PRBs in this slot, or its weight until the next request.
+#define COSIM_SCHEDULER_DECISION_FIELDS(F, A) \
+    F(std::uint32_t, ue)                      \
+    F(std::uint32_t, prbs)                    \
+    F(double, weight)
 
 #define COSIM_SLOT_FIELDS(F, A)         \
     F(double, t_s)                      \
@@ -178,26 +215,51 @@ enum class Direction : std::uint32_t
 /// phy = retransmitted + padding + mac_header + rlc_header + pdcp_header + sdu_sent, and
 /// sdu_sent = sdu_delivered + sdu_lost + sdu_in_flight;  sdu bytes are IP packets, and
 /// sdu_delivered = app_delivered + ip_udp_header (for UDP flows).
-#define COSIM_COUNTER_FIELDS(F, A)  \
-    F(std::uint32_t, cell)          \
-    F(std::uint32_t, ue)            \
-    F(std::uint32_t, direction)     \
-    F(std::uint32_t, reserved)      \
-    F(std::uint64_t, phy)           \
-    F(std::uint64_t, retransmitted) \
-    F(std::uint64_t, padding)       \
-    F(std::uint64_t, mac_header)    \
-    F(std::uint64_t, rlc_header)    \
-    F(std::uint64_t, pdcp_header)   \
-    F(std::uint64_t, sdu_sent)      \
-    F(std::uint64_t, sdu_delivered) \
-    F(std::uint64_t, sdu_lost)      \
-    F(std::uint64_t, sdu_in_flight) \
-    F(std::uint64_t, ip_udp_header) \
+/// Acknowledged mode: payload that RLC sends again counts as retransmitted, and its part is
+/// rlc_retransmitted; status reports count as rlc_header, and their part is rlc_status.
+#define COSIM_COUNTER_FIELDS(F, A)      \
+    F(std::uint32_t, cell)              \
+    F(std::uint32_t, ue)                \
+    F(std::uint32_t, direction)         \
+    F(std::uint32_t, reserved)          \
+    F(std::uint64_t, phy)               \
+    F(std::uint64_t, retransmitted)     \
+    F(std::uint64_t, rlc_retransmitted) \
+    F(std::uint64_t, rlc_status)        \
+    F(std::uint64_t, padding)           \
+    F(std::uint64_t, mac_header)        \
+    F(std::uint64_t, rlc_header)        \
+    F(std::uint64_t, pdcp_header)       \
+    F(std::uint64_t, sdu_sent)          \
+    F(std::uint64_t, sdu_delivered)     \
+    F(std::uint64_t, sdu_lost)          \
+    F(std::uint64_t, sdu_in_flight)     \
+    F(std::uint64_t, ip_udp_header)     \
     F(std::uint64_t, app_delivered)
 
+/// A transport block chosen for truth replay, at its first transmission. The payload is float32:
+/// the SINR (linear) of a resource element, [layers][PRBs], as the abstraction saw it.
+#define COSIM_TRUTH_FIELDS(F, A)     \
+    F(double, t_s)                   \
+    F(std::uint32_t, cell)           \
+    F(std::uint32_t, direction)      \
+    F(std::uint32_t, ue)             \
+    F(std::uint32_t, tbs_bits)       \
+    F(std::uint32_t, elements)       \
+    F(std::uint16_t, prb_count)      \
+    F(std::uint8_t, layers)          \
+    F(std::uint8_t, mcs)             \
+    F(float, sinr_eff_db)            \
+    F(float, bler_predicted)         \
+    F(std::uint32_t, ack)            \
+    F(std::uint32_t, reserved)       \
+    F(std::uint32_t, payload_offset) \
+    F(std::uint32_t, payload_bytes)
+
 /// Header of one channel block; the array that follows is float32, C order,
-/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included).
+/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included). With
+/// `interference` 1, the last of the layers is none: it holds the gains of links as interferers,
+/// without beamforming, and the others are those of links that may serve.
 #define COSIM_CHANNEL_BLOCK_FIELDS(F, A) \
     F(std::uint64_t, number)             \
     F(double, t_start_s)                 \
@@ -207,18 +269,21 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, ues)                \
     F(std::uint32_t, layers)             \
     F(std::uint32_t, prbs)               \
-    F(std::uint32_t, reserved)
+    F(std::uint32_t, interference)
 
 COSIM_RECORD(SetupRequest, COSIM_SETUP_REQUEST_FIELDS);
 COSIM_RECORD(SetupPart, COSIM_SETUP_PART_FIELDS);
 COSIM_RECORD(NodeEvent, COSIM_NODE_EVENT_FIELDS);
 COSIM_RECORD(NodeAction, COSIM_NODE_ACTION_FIELDS);
 COSIM_RECORD(PacketDescriptor, COSIM_PACKET_DESCRIPTOR_FIELDS);
+COSIM_RECORD(SchedulerCandidate, COSIM_SCHEDULER_CANDIDATE_FIELDS);
+COSIM_RECORD(SchedulerDecision, COSIM_SCHEDULER_DECISION_FIELDS);
 COSIM_RECORD(SlotRecord, COSIM_SLOT_FIELDS);
 COSIM_RECORD(PacketRecord, COSIM_PACKET_FIELDS);
 COSIM_RECORD(KpiRecord, COSIM_KPI_FIELDS);
 COSIM_RECORD(DeliveryRecord, COSIM_DELIVERY_FIELDS);
 COSIM_RECORD(CounterRecord, COSIM_COUNTER_FIELDS);
+COSIM_RECORD(TruthRecord, COSIM_TRUTH_FIELDS);
 COSIM_RECORD(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS);
 
 } // namespace cosim::sim
