@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.plan import Plan
-from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
 from cosim.scenario.traffic import Traffic
@@ -106,6 +106,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrRan::UlGrantDelay": mac.ul_grant_delay_slots,
         "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
         "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
+        "ns3::NrRan::TruthFraction": scenario.truth.fraction,
         "ns3::NrLink::HarqProcesses": mac.harq_processes,
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
@@ -151,7 +152,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
             )
-        elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
+        elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         else:

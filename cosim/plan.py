@@ -10,6 +10,7 @@ from cosim.scenario import (
     AgentTraffic,
     CbrTraffic,
     FinetuningTraffic,
+    RetrievalTraffic,
     Scenario,
     SemanticTraffic,
 )
@@ -36,7 +37,7 @@ class Flow:
     ue: int
     entry: int
     direction: Literal["dl", "ul"]
-    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic
+    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic | RetrievalTraffic
 
     @property
     def port(self) -> int:

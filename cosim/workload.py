@@ -17,7 +17,13 @@ from cosim.evaluation import Evaluator
 from cosim.ledger import Ledger
 from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink
-from cosim.scenario import AgentTraffic, FinetuningTraffic, Scenario, SemanticTraffic
+from cosim.scenario import (
+    AgentTraffic,
+    FinetuningTraffic,
+    RetrievalTraffic,
+    Scenario,
+    SemanticTraffic,
+)
 from cosim.scenario.names import SERVICE_CODEC
 from cosim.schedulers import SchedulerContext, SlotScheduler, make_scheduler
 from cosim.utility import UtilityCurve, measure_utilities
@@ -142,7 +148,7 @@ def _python_scheduler(plan: Plan) -> SlotScheduler | None:
 def _trainers(
     plan: Plan, book: Book, device_profile: DeviceProfile
 ) -> tuple[list[Agent], dict[str, Codec]]:
-    """Return the agents that train, and the codec of each task whose weights they train."""
+    """Return the agents that train or retrieve, and the codec of each task that is trained."""
     agents: list[Agent] = []
     services: dict[str, Codec] = {}
     for entry, traffic in enumerate(plan.scenario.traffic):
@@ -157,6 +163,13 @@ def _trainers(
             )
             agents += made
             services[traffic.task] = SplitLoraCodec(setup.bank)
+        elif isinstance(traffic, RetrievalTraffic):
+            from cosim.retrieval import build_retrievers
+
+            edge_profile = _profile(plan.scenario, plan.scenario.models.edge_profile)
+            agents += build_retrievers(
+                plan, entry, book=book, device_profile=device_profile, edge_profile=edge_profile
+            )
     for agent in agents:
         agent.prepare()
     return agents, services

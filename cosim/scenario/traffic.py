@@ -232,8 +232,9 @@ class AgentTraffic(BearerSection):
 
 # At the end, because these build on what stands above.
 from cosim.scenario.finetuning import FinetuningTraffic  # noqa: E402
+from cosim.scenario.retrieval import RetrievalTraffic  # noqa: E402
 
 Traffic = Annotated[
-    SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic,
+    SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic | RetrievalTraffic,
     Field(discriminator="kind"),
 ]

@@ -12,6 +12,7 @@
 #include "nr-phy-abstraction.h"
 #include "nr-scheduler.h"
 #include "nr-trace-sink.h"
+#include "nr-truth-sampler.h"
 #include "nr-uplink-power.h"
 
 #include "ns3/object.h"
@@ -269,6 +270,15 @@ class NrRan : public Object
      */
     void Decode(const Transmission& transmission);
 
+    /**
+     * Gives a block that has just been decided to truth replay, with the SINRs in the scratch.
+     *
+     * \param transmission the first transmission
+     * \param sinrDb its effective SINR
+     * \param bler the predicted probability that it is lost
+     */
+    void EmitTruth(const Transmission& transmission, double sinrDb, double bler) const;
+
     Ptr<NrCarrier> m_carrier;                        //!< the carrier
     Ptr<NrPhyAbstraction> m_phy;                     //!< error model
     Ptr<NrChannelSource> m_channel;                  //!< gains
@@ -323,6 +333,8 @@ class NrRan : public Object
     Time m_kpiPeriod;                 //!< of records
     bool m_slotTrace{true};           //!< whether blocks are recorded
     bool m_forward{true};             //!< whether queues are forwarded at a handover
+    double m_truthFraction{0.0};      //!< of blocks given to truth replay
+    NrTruthSampler m_truthSampler;    //!< chooses them
 };
 
 } // namespace ns3

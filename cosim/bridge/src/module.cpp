@@ -83,6 +83,7 @@ PYBIND11_MODULE(_bridge, module)
     AddSchema<KpiRecord>(schemas, "KpiRecord");
     AddSchema<DeliveryRecord>(schemas, "DeliveryRecord");
     AddSchema<CounterRecord>(schemas, "CounterRecord");
+    AddSchema<TruthRecord>(schemas, "TruthRecord");
     AddSchema<ChannelBlock>(schemas, "ChannelBlock");
     module.attr("SIM_SCHEMAS") = schemas;
 }
