@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.plan import Plan
-from cosim.scenario import AgentTraffic, SemanticTraffic
+from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
 from sionna_phy.abstraction import BlerTable
@@ -113,7 +113,7 @@ def setup_text(plan: Plan) -> str:
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
             )
-        elif isinstance(traffic, AgentTraffic):
+        elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         else:

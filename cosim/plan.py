@@ -6,7 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from cosim.scenario import AgentTraffic, CbrTraffic, Scenario, SemanticTraffic
+from cosim.scenario import (
+    AgentTraffic,
+    CbrTraffic,
+    FinetuningTraffic,
+    Scenario,
+    SemanticTraffic,
+)
 from cosim.seeding import derive_seed, generator
 from cosim.tracks import make_tracks
 from sionna_phy.geometry import element_gain_db, nearest_images, positions_at, wrap_lattice
@@ -30,7 +36,7 @@ class Flow:
     ue: int
     entry: int
     direction: Literal["dl", "ul"]
-    traffic: SemanticTraffic | CbrTraffic | AgentTraffic
+    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic
 
     @property
     def port(self) -> int:

@@ -64,6 +64,8 @@ class Recorder:
         self._traces.advance(t_s)
         for agent in self._workload.agents:
             agent.advance(t_s)
+        for table, columns in self._workload.book.take():
+            self._traces.append(table, columns)
 
     def close_messages(self, t_s: float) -> None:
         """Decide the messages whose time is over at `t_s`, in fixed batches."""
@@ -158,4 +160,5 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "offline_correct": verdict.offline_correct,
         "kb_version": 0,
         "energy_j": message.energy_j,
+        "model_version": message.codec.version_of(message.encoded),
     }

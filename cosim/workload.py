@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.agents.api import Agent
+from cosim.agents.book import Book
 from cosim.agents.registry import AgentContext, make_agents
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
@@ -15,7 +16,8 @@ from cosim.evaluation import Evaluator
 from cosim.ledger import Ledger
 from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink
-from cosim.scenario import AgentTraffic, Scenario, SemanticTraffic
+from cosim.scenario import AgentTraffic, FinetuningTraffic, Scenario, SemanticTraffic
+from cosim.scenario.names import SERVICE_CODEC
 from models.codecs import Codec, get_codec
 from models.compression import DeviceProfile, get_profile
 from models.tasks import get_task
@@ -33,6 +35,7 @@ class Workload:
         evaluator: decodes closed messages.
         priors: majority label of each task in use.
         late_s: how long after its deadline a message stays open so that late units are seen.
+        book: rows of optional tables that agents write.
     """
 
     agents: list[Agent]
@@ -40,6 +43,7 @@ class Workload:
     evaluator: Evaluator
     priors: dict[str, int]
     late_s: float
+    book: Book = dataclasses.field(default_factory=Book)
 
 
 def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
@@ -47,6 +51,8 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
     scenario = plan.scenario
     ledger = Ledger()
     profile = _profile(scenario, scenario.ues.profile)
+    book = Book()
+    trainers, services = _trainers(plan, book, profile)
     semantic: list[tuple[Flow, SemanticTraffic]] = [
         (flow, flow.traffic) for flow in plan.flows if isinstance(flow.traffic, SemanticTraffic)
     ]
@@ -54,7 +60,8 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
     tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
     sources: list[SemanticSource] = []
     for flow, traffic in semantic:
-        codec = codecs.setdefault(
+        service = services.get(traffic.task) if traffic.codec == SERVICE_CODEC else None
+        codec = service or codecs.setdefault(
             traffic.codec,
             get_codec(
                 traffic.codec,
@@ -88,12 +95,36 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
         node=plan.edge_node, flows=[flow.number for flow, _ in semantic], ledger=ledger
     )
     return Workload(
-        agents=[*sources, sink, *_user_agents(plan)],
+        agents=[*sources, sink, *trainers, *_user_agents(plan)],
         ledger=ledger,
         evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
         priors={name: task.prior_label for name, task in tasks.items()},
         late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
+        book=book,
     )
+
+
+def _trainers(
+    plan: Plan, book: Book, device_profile: DeviceProfile
+) -> tuple[list[Agent], dict[str, Codec]]:
+    """Return the agents that train, and the codec of each task whose weights they train."""
+    agents: list[Agent] = []
+    services: dict[str, Codec] = {}
+    for entry, traffic in enumerate(plan.scenario.traffic):
+        if isinstance(traffic, FinetuningTraffic):
+            # Imported here: only runs that train need it.
+            from cosim.finetuning import build_trainers
+            from models.federated.service import SplitLoraCodec
+
+            edge_profile = _profile(plan.scenario, plan.scenario.models.edge_profile)
+            made, setup = build_trainers(
+                plan, entry, book=book, device_profile=device_profile, edge_profile=edge_profile
+            )
+            agents += made
+            services[traffic.task] = SplitLoraCodec(setup.bank)
+    for agent in agents:
+        agent.prepare()
+    return agents, services
 
 
 def _user_agents(plan: Plan) -> list[Agent]:
@@ -127,12 +158,32 @@ def _profile(scenario: Scenario, name: str) -> DeviceProfile:
     )
 
 
+def _encode_later(source: SemanticSource) -> None:
+    """Let a source encode when it sends: its weights change during the run."""
+    from models.federated.service import LazyMessages, SplitLoraCodec
+
+    assert isinstance(source.codec, SplitLoraCodec)
+    source.set_encoded(
+        LazyMessages(
+            source.codec,
+            source.node,
+            source.samples,
+            task=source.task,
+            rung=source.rung,
+            budget_bytes=source.budget_bytes,
+        )
+    )
+
+
 def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
     """Encode the samples of all sources that share codec, task, rung and budget together."""
     groups: dict[tuple[str, str, str, int | None], list[SemanticSource]] = defaultdict(list)
     for source in sources:
+        if source.codec.name == SERVICE_CODEC:
+            _encode_later(source)
+            continue
         groups[(source.codec.name, source.task, source.rung, source.budget_bytes)].append(source)
-    total = sum(len(source.samples) for source in sources)
+    total = sum(len(source.samples) for group in groups.values() for source in group)
     progress.phase("encoding", total)
     for (_, task, rung, budget_bytes), group in groups.items():
         samples = [sample for source in group for sample in source.samples]

@@ -4,7 +4,6 @@
 import contextlib
 import mmap
 import os
-import select
 import signal
 import subprocess
 import time
@@ -22,6 +21,7 @@ from cosim.bridge._bridge import (
     link_of,
 )
 from cosim.bridge.channels import Blocks, Channel, Exchange, Stream
+from cosim.bridge.child import end, start
 
 _KINDS: dict[int, type[Channel]] = {1: Exchange, 2: Stream, 3: Blocks}
 _FINISHED, _FAILED = 2, 3
@@ -150,22 +150,7 @@ class Bridge:
         self._check()
         if self._process is not None:
             raise BridgeError("a bridge serves one simulator: make another Bridge for another one")
-        try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=[self._fd],
-                env={
-                    **os.environ,
-                    **(env or {}),
-                    "COSIM_BRIDGE_FD": str(self._fd),
-                    "COSIM_BRIDGE_PATH": f"/proc/{os.getpid()}/fd/{self._fd}",
-                },
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise BridgeError(f"cannot start {command[0]}: {error.strerror}") from error
+        self._process = start(command, self._fd, env=env, stdout=stdout, stderr=stderr)
         self._watch(self._process.pid)
         return self._process
 
@@ -273,16 +258,9 @@ class Bridge:
         if self._native.state(self._side)[0] not in (_FINISHED, _FAILED):
             self._native.end(False, "")
         try:
-            if self._process is not None and self._pidfds:
-                ended = select.poll()
-                ended.register(self._pidfds[0], select.POLLIN)
-                ended.poll(grace_s * 1e3)
-        finally:  # also when Ctrl-C comes while we wait
             if self._process is not None:
-                # The group: a script between us and the simulator would leave it behind.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                end(self._process, grace_s)
+        finally:  # also when Ctrl-C comes while we wait
             for pidfd in self._pidfds:
                 os.close(pidfd)
             self._pidfds = []

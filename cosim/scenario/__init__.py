@@ -6,6 +6,7 @@
 
 from cosim.scenario.errors import Problem, ScenarioError
 from cosim.scenario.export import json_schema
+from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.loader import find_scenario, load_scenario, shipped_scenarios
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.radio import (
@@ -26,6 +27,7 @@ __all__ = [
     "CbrTraffic",
     "Cell",
     "ChannelSection",
+    "FinetuningTraffic",
     "GnbSection",
     "MacSection",
     "ModelsSection",

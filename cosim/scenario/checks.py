@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from cosim.scenario import names
 from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
+from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.layout import check_layout
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
@@ -227,6 +228,12 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
             yield from _agent(traffic, at)
+        elif isinstance(traffic, FinetuningTraffic):
+            from cosim.scenario import finetuning_checks
+
+            yield from finetuning_checks.problems(scenario, traffic, at)
+            yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
+            yield from _name(f"{at}.task", traffic.task, names.task_names())
         else:
             yield from _cbr(scenario, traffic, at)
     if flows > MAX_FLOWS:
@@ -256,6 +263,10 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
         return
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
+    if traffic.codec == names.SERVICE_CODEC:
+        from cosim.scenario import finetuning_checks
+
+        yield from finetuning_checks.service_problems(scenario, traffic, at)
     least = names.smallest_packet_bytes(traffic.codec)
     if traffic.max_packet_bytes < least:
         yield Problem(

@@ -7,11 +7,19 @@ registered is known here too.
 
 import re
 
-_RUNG_PATTERNS = {"llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?"}
+SERVICE_CODEC = "split-lora"
+"""The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
+
+_SERVICE_RUNGS = ("default", "int8", "int4", "int4-top16", "int4-top8")
+_RUNG_PATTERNS = {
+    "llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?",
+    SERVICE_CODEC: r"int[48](-top[1-9]\d{0,2})?",
+}
 """Codec → further rungs than the named ones: bottleneck size, bits a value, tokens kept."""
 
 # llm-token: a position and 32 values of 8 bits
-_LARGEST_UNIT_BYTES = {"raw-text": 200, "llm-token": 33}
+# split-lora: version, position, scale and 576 values of 8 bits
+_LARGEST_UNIT_BYTES = {"raw-text": 200, "llm-token": 33, SERVICE_CODEC: 583}
 _PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
 
@@ -26,14 +34,14 @@ def codec_names() -> tuple[str, ...]:
     """Return the names of all codecs."""
     from models.codecs import codec_names
 
-    return codec_names()
+    return (*codec_names(), SERVICE_CODEC)
 
 
 def rung_names(codec: str) -> tuple[str, ...]:
     """Return the named rungs of a codec that exists."""
     from models.codecs import codec_rungs
 
-    return codec_rungs(codec)
+    return _SERVICE_RUNGS if codec == SERVICE_CODEC else codec_rungs(codec)
 
 
 def is_rung(codec: str, rung: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from cosim.scenario import suggest
 from cosim.scenario.base import Section
 from cosim.scenario.errors import CrossFieldError, Problem, show
+from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.run import ProfileOverride
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
@@ -17,6 +18,7 @@ _TRAFFIC: dict[str, type[Section]] = {
     "semantic": SemanticTraffic,
     "cbr": CbrTraffic,
     "agent": AgentTraffic,
+    "finetuning": FinetuningTraffic,
 }
 _LISTS = ("traffic", "cells")
 

@@ -191,4 +191,10 @@ class AgentTraffic(BearerSection):
     )
 
 
-Traffic = Annotated[SemanticTraffic | CbrTraffic | AgentTraffic, Field(discriminator="kind")]
+# At the end, because these build on what stands above.
+from cosim.scenario.finetuning import FinetuningTraffic  # noqa: E402
+
+Traffic = Annotated[
+    SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic,
+    Field(discriminator="kind"),
+]

@@ -130,6 +130,7 @@ MESSAGES = TableSpec(
         Column("confidence", _F, "the decoder's confidence, 0 to 1", optional=True),
         Column("kb_version", _I, "version of the knowledge base used", optional=True),
         Column("energy_j", _F, "energy of the encoder at the device", "J", optional=True),
+        Column("model_version", _I, "version of fine-tuned weights used", optional=True),
     ),
 )
 
@@ -220,6 +221,17 @@ ROUNDS = TableSpec(
         Column("late", _B, "missed the round's deadline"),
         Column("loss", _F, "training loss", optional=True),
         Column("accuracy", _F, "test accuracy after the round", optional=True),
+        Column("design", _S, "who trains what", optional=True),
+        Column("version", _I, "version of the global values after the round", optional=True),
+        Column(
+            "payload_up",
+            _L,
+            "bytes_up without the transport's headers, acknowledgements and repetitions",
+            "bytes",
+            optional=True,
+        ),
+        Column("payload_down", _L, "the same of bytes_down", "bytes", optional=True),
+        Column("used", _B, "the client's result went into the global values", optional=True),
     ),
 )
 

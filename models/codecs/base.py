@@ -92,6 +92,10 @@ class Codec(ABC):
         """Return a text that changes whenever results might: part of every cache key."""
         return self.name
 
+    def version_of(self, message: EncodedMessage) -> int | None:
+        """Return the version of fine-tuned weights that a message was encoded with, if any."""
+        return None
+
     def forget(self) -> None:  # noqa: B027 - a codec that keeps nothing has nothing to do
         """Drop results kept in memory."""
 

@@ -109,6 +109,11 @@ void NrRlc::Flush()
     m_queuedBytes = 0;
 }
 
+const std::deque<NrSduPtr>& NrRlc::GetQueue() const
+{
+    return m_queue;
+}
+
 uint64_t NrRlc::GetQueuedBytes() const
 {
     return m_queuedBytes;

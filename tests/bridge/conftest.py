@@ -17,12 +17,12 @@ from cosim.bridge import Bridge
 ROOT = Path(__file__).parents[2]
 
 
-def test_bin() -> Path:
+def bin_folder() -> Path:
     return Path(os.environ.get("COSIM_TEST_BIN", ROOT / "build/editable/test-bin"))
 
 
 def peer_path(name: str) -> str:
-    path = test_bin() / name
+    path = bin_folder() / name
     if not path.is_file():
         pytest.fail(f"{path} is missing: run `make cpp-tests`")
     return str(path)

@@ -107,3 +107,47 @@ def test_the_bridges_headers_need_neither_ns3_nor_python():
             if line.startswith("#include"):
                 assert "ns3/" not in line, path
                 assert "Python.h" not in line and "pybind11" not in line, path
+
+
+THERMOSTAT_CMAKE = """
+cmake_minimum_required(VERSION 3.22)
+project(thermostat LANGUAGES CXX)
+find_package(cosim REQUIRED)
+cosim_add_ns3_program(thermostat SOURCES ns3ai_in_ns3.cc)
+cosim_add_ns3ai_module(ns3ai_test_module SOURCES ns3ai_test_module.cpp)
+"""
+
+
+def test_a_program_written_for_ns3ai_is_built_and_run(tmp_path):
+    folder = tmp_path / "thermostat"
+    shutil.copytree(ROOT / "tests/bridge/ns3ai", folder)
+    (folder / "CMakeLists.txt").write_text(THERMOSTAT_CMAKE)
+    configure(folder, f"-Dcosim_DIR={cmake_dir()}", "-DCMAKE_BUILD_TYPE=Debug")
+    call(CMAKE, "--build", "build", "-j2", cwd=folder)
+    script = """
+import sys
+sys.path.insert(0, "build")
+import ns3ai_test_module as py_binding
+from ns3ai_utils import Experiment
+
+exp = Experiment("thermostat", ".", py_binding, handleFinish=True)
+msg = exp.run(setting={"seconds": 12}, show_output=True)
+temperatures = []
+try:
+    while True:
+        msg.PyRecvBegin()
+        if msg.PyGetFinished():
+            break
+        temperatures.append(msg.GetCpp2PyStruct().temperature)
+        msg.PyRecvEnd()
+        msg.PySendBegin()
+        msg.GetPy2CppStruct().power = 0.5
+        msg.PySendEnd()
+finally:
+    del exp
+print(*temperatures)
+"""
+    words = call(sys.executable, "-c", script, cwd=folder).split()
+    # Steps at 0.5 s, 1.5 s, … 11.5 s. T' = 0.9 T + 1.5 has its fixed point at 15:
+    # T_n = 15 + 5 x 0.9^n.
+    assert [float(word) for word in words] == pytest.approx([15 + 5 * 0.9**n for n in range(12)])

@@ -208,7 +208,7 @@ def check_schema(value, schema, root, where):
         (minimal(traffic=[]), "traffic = []: a list of tables"),
         (minimal(traffic={"kind": "cbr"}), "write [[traffic]], not [traffic]"),
         (minimal(traffic=[{}]), 'traffic.0.kind: is required: one of "semantic", "cbr"'),
-        (minimal(traffic=[{"kind": "semantics"}]), 'traffic.0.kind = "semantics": one of "semantic", "cbr", "agent"; did you mean "semantic"?'),
+        (minimal(traffic=[{"kind": "semantics"}]), 'did you mean "semantic"?'),
         (minimal(traffic=[{"kind": "cbr"}]), "traffic.0.rate_bps: is required: a number (bit/s)"),
         (minimal(cells=[{"position_m": [0, 0]}]), "cells.0.position_m"),
         (minimal(ues={"count": 70000}), "ues.count = 70000: a whole number, at least 1 and at most 65519"),

@@ -5,6 +5,7 @@
  * read and written by NumPy through the same mapping; nothing here copies them.
  */
 #include "cosim/bridge/bridge.hpp"
+#include "cosim/ns3ai/layout.hpp"
 #include "cosim/sim/records.hpp"
 
 #include <pybind11/pybind11.h>
@@ -87,6 +88,23 @@ class NativeSide
         auto& own = Header().sides[m_side];
         own.pid = ::getpid();
         own.state.store(static_cast<std::uint32_t>(SideState::RUNNING), std::memory_order_release);
+    }
+
+    /// Makes room for another simulator, after the last one's process has ended.
+    void Vacate()
+    {
+        auto& simulator = Header().sides[SIMULATOR];
+        std::atomic_ref<std::int32_t>(simulator.pid).store(0, std::memory_order_relaxed);
+        simulator.state.store(static_cast<std::uint32_t>(SideState::ABSENT),
+                              std::memory_order_release);
+    }
+
+    /// Enters the process that will join as the simulator, unless it has joined already.
+    void Expect(std::int32_t pid)
+    {
+        std::int32_t nobody = 0;
+        std::atomic_ref<std::int32_t>(Header().sides[SIMULATOR].pid)
+            .compare_exchange_strong(nobody, pid, std::memory_order_release);
     }
 
     void End(bool failed, const std::string& reason)
@@ -379,7 +397,7 @@ class NativeSide
     {
         if (m_hostPidfd < 0)
         {
-            m_hostPidfd = static_cast<int>(::syscall(SYS_pidfd_open, Header().sides[HOST].pid, 0));
+            m_hostPidfd = OpenPidfd(Header().sides[HOST].pid);
             if (m_hostPidfd < 0 && errno == ESRCH)
             {
                 return true; // it was gone before we first looked
@@ -568,6 +586,8 @@ PYBIND11_MODULE(_bridge, module)
         .def(py::init<const py::buffer&, std::uint32_t>())
         .def("initialise", &NativeSide::Initialise)
         .def("join", &NativeSide::Join)
+        .def("vacate", &NativeSide::Vacate)
+        .def("expect", &NativeSide::Expect)
         .def("end", &NativeSide::End)
         .def("ready", &NativeSide::Ready)
         .def("state", &NativeSide::State)
@@ -593,14 +613,16 @@ PYBIND11_MODULE(_bridge, module)
     module.def("end_with_parent", [] {
         // A producer that computes when its host is killed must not go on computing. The watch
         // lasts as long as the process, so nothing may end it.
-        static auto* watch =
-            new HostWatch(static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0)));
+        static auto* watch = new HostWatch(OpenPidfd(::getppid()));
         static_cast<void>(watch);
     });
 
     module.def("link_of", &LinkOf, "Path of the link by which a named bridge is found.");
 
     module.attr("HEADER_BYTES") = AlignUp(sizeof(SegmentHeader), kPage);
+    module.attr("NS3AI_TURNS") =
+        py::make_tuple(cosim::ns3ai::kControlOffset + offsetof(cosim::ns3ai::Control, turns),
+                       sizeof(cosim::ns3ai::Turns));
     module.attr("SIDES") = py::dict(py::arg("simulator") = static_cast<int>(SIMULATOR),
                                     py::arg("host") = static_cast<int>(HOST),
                                     py::arg("producer") = static_cast<int>(PRODUCER));

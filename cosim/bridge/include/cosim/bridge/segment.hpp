@@ -183,7 +183,7 @@ class Segment
                               "a bridge serves one simulator");
         }
         const int host = Header().sides[HOST].pid;
-        m_hostPidfd = static_cast<int>(::syscall(SYS_pidfd_open, host, 0));
+        m_hostPidfd = OpenPidfd(host);
         if (m_hostPidfd < 0 && errno == ESRCH)
         {
             throw PeerDied("the process that started the bridge has ended");

@@ -48,6 +48,12 @@ inline void Ring(SideBlock& side)
     }
 }
 
+/// \return a descriptor of a process, or -1 with errno (ESRCH: it has ended).
+inline int OpenPidfd(int pid)
+{
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
 /// \return true once the process behind a pidfd has ended (a zombie has).
 inline bool HasEnded(int pidfd)
 {

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What all agents of one fine-tuning entry have in common."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cosim.agents.arq import ArqEndpoint, Counters
+from cosim.agents.book import Book
+from cosim.seeding import generator
+from models.compression import DeviceProfile
+from models.federated.reference import LocalWork
+from models.federated.service import ServiceBank
+from models.federated.smashed import SmashedCodec
+from models.federated.split import Corpus, SplitModel
+from models.federated.strategy import Strategy
+from models.tasks import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSetup:
+    """One fine-tuning entry, resolved.
+
+    Attributes:
+        design: see `models.federated.reference.DESIGNS`.
+        model: with the cut of all clients.
+        samples: client → its training samples.
+        max_tokens: of a sample.
+        ranks: client → rank of its low-rank changes.
+        codec: compression of activations and gradients.
+        choose: (candidates, uplink rates, round durations) → clients of a round.
+        strategy: holds the global values.
+        bank: what is in service.
+        book: where `rounds` rows go.
+        test: for the accuracy in the trace, None for no evaluation.
+        weight_type: number type of weights on the air.
+    """
+
+    design: str
+    model: SplitModel
+    samples: Mapping[int, Sequence[Sample]]
+    max_tokens: int
+    ranks: Mapping[int, int]
+    codec: SmashedCodec
+    work: LocalWork
+    rounds: int
+    choose: Callable[[Sequence[int], Mapping[int, float], Mapping[int, float]], list[int]]
+    strategy: Strategy
+    bank: ServiceBank
+    book: Book
+    test: Corpus | None
+    evaluate_every: int
+    keep_tokens: float
+    error_feedback: bool
+    lossy: bool
+    weight_type: torch.dtype
+    round_deadline_s: float
+    use_late: bool
+    start_s: float
+    stop_when_done: bool
+    device_profile: DeviceProfile
+    edge_profile: DeviceProfile
+    seed: int
+    endpoint: Callable[[], ArqEndpoint]
+
+    def rng(self, *names: str | int) -> np.random.Generator:
+        """Return a generator for one purpose."""
+        return generator(self.seed, *names)
+
+    def device_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return what a client's weights must look like; the rank is the client's own."""
+        values = self.strategy.current()
+        if self.design != "federated":
+            values = self.model.spec.device_part(values)
+        out: dict[str, tuple[int, ...]] = {}
+        for name, value in values.items():
+            shape = tuple(value.shape)
+            if name.startswith("down."):
+                shape = (0, shape[1])
+            elif name.startswith("up."):
+                shape = (shape[0], 0)
+            out[name] = shape
+        return out
+
+    def step_cost(self, tokens: int, first: int, last: int, *, backward: bool) -> float:
+        """Return the seconds that layers take at a device."""
+        return self.device_profile.latency_s(
+            *self.model.cost(tokens, first, last, backward=backward)
+        )
+
+
+def snapshot(counters: Counters) -> tuple[int, int]:
+    """Return (all bytes, message bytes) sent so far."""
+    return counters.total, counters.payload

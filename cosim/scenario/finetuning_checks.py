@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Checks between the fields of [[traffic]] entries of kind "finetuning"."""
+
+from collections.abc import Iterator
+
+from cosim.scenario.errors import Problem, show
+from cosim.scenario.finetuning import FinetuningTraffic
+from cosim.scenario.model import Scenario
+from cosim.scenario.traffic import SemanticTraffic
+
+OWN_SERVER_MODEL = ("splitfed-v1", "federated")
+"""Designs in which a client's result has all trained values."""
+
+
+def problems(scenario: Scenario, traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
+    """Return what does not fit together in one entry."""
+    if traffic.first_layer >= traffic.last_layer:
+        yield Problem(
+            f"{at}.first_layer",
+            show(traffic.first_layer),
+            f"below {at}.last_layer = {traffic.last_layer}",
+        )
+    elif traffic.design.startswith("split") and not (
+        traffic.first_layer < traffic.cut_layer <= traffic.last_layer
+    ):
+        yield Problem(
+            f"{at}.cut_layer",
+            show(traffic.cut_layer),
+            f"above first_layer = {traffic.first_layer}, or the device has nothing to train, and "
+            f"at most last_layer = {traffic.last_layer}",
+        )
+    yield from _compression(traffic, at)
+    clients = scenario.ues.count if traffic.ues == "all" else len(traffic.ues)
+    if traffic.ranks is not None:
+        if len(traffic.ranks) != clients:
+            yield Problem(
+                f"{at}.ranks", f"{len(traffic.ranks)} ranks", f"one for each of {clients} clients"
+            )
+        if any(not 1 <= rank <= traffic.rank for rank in traffic.ranks):
+            yield Problem(
+                f"{at}.ranks", show(traffic.ranks), f"each 1 to {at}.rank = {traffic.rank}"
+            )
+    yield from _design(traffic, at)
+    if traffic.start_s >= scenario.run.duration_s:
+        yield Problem(
+            f"{at}.start_s",
+            show(traffic.start_s),
+            f"before the end of the run, run.duration_s = {scenario.run.duration_s:g}",
+        )
+
+
+def _compression(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
+    from models.federated.smashed import SmashedError, parse_smashed
+
+    try:
+        codec = parse_smashed(traffic.compression)
+    except SmashedError as error:
+        text = str(error).partition(": ")[2] or str(error)
+        yield Problem(f"{at}.compression", show(traffic.compression), text)
+        return
+    if codec.lossless and traffic.transport == "lossy":
+        yield Problem(
+            f"{at}.compression",
+            show(traffic.compression),
+            'without -zstd, which joins all rows, if transport = "lossy"',
+        )
+    if traffic.error_feedback and traffic.keep_tokens < 1:
+        yield Problem(
+            f"{at}.error_feedback", "true", "only with keep_tokens = 1: rows must be the same ones"
+        )
+
+
+def _design(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
+    design, aggregator = traffic.design, traffic.aggregator
+    if aggregator in ("async", "clustered") and design not in OWN_SERVER_MODEL:
+        yield Problem(
+            f"{at}.aggregator",
+            show(aggregator),
+            f"only with design {' or '.join(OWN_SERVER_MODEL)}: {design} has one server model",
+        )
+    if aggregator == "async" and traffic.round_deadline_s is not None:
+        yield Problem(
+            f"{at}.round_deadline_s",
+            show(traffic.round_deadline_s),
+            'none with aggregator = "async": nobody waits for anybody',
+        )
+    if traffic.labels_at == "device" and design not in OWN_SERVER_MODEL:
+        yield Problem(
+            f"{at}.labels_at",
+            '"device"',
+            f'"edge" with design = "{design}": between the two halves of one client\'s step '
+            "another's would change the server model",
+        )
+
+
+def service_problems(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
+    """Return what keeps a semantic entry from using weights that the run trains."""
+    trained = [
+        t for t in scenario.traffic if isinstance(t, FinetuningTraffic) and t.task == traffic.task
+    ]
+    if len(trained) != 1:
+        yield Problem(
+            f"{at}.codec",
+            show(traffic.codec),
+            f'needs one [[traffic]] entry of kind "finetuning" with task = {show(traffic.task)}; '
+            f"there are {len(trained)}",
+        )
+        return
+    entry = trained[0]
+    wanted = set(range(scenario.ues.count)) if traffic.ues == "all" else set(traffic.ues)
+    there = set(range(scenario.ues.count)) if entry.ues == "all" else set(entry.ues)
+    if not wanted <= there:
+        yield Problem(
+            f"{at}.ues", show(traffic.ues), "UEs that the entry of kind finetuning has too"
+        )
+    if not entry.design.startswith("split") or entry.aggregator == "clustered" or entry.ranks:
+        yield Problem(
+            f"{at}.codec",
+            show(traffic.codec),
+            "the fine-tuning entry must have a split design, no clusters and one rank for all",
+        )

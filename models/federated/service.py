@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""Fine-tuned weights in service: versions at every node, and the codec that uses them.
+
+A unit is `version (2) · position (1) · row`, the row as `SmashedCodec` writes it. The edge decodes
+with the very version that the units name; units of a version that it does not have, or of another
+than the message's first unit, are refused and never decoded with other weights.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.codecs.base import (
+    Codec,
+    CodecError,
+    Decoded,
+    EncodedMessage,
+    ReceivedMessage,
+    cut_to_budget,
+)
+from models.federated.smashed import SmashedCodec, SmashedError
+from models.federated.split import Batch, Smashed, SplitModel, Tensors
+from models.tasks import Sample, get_task
+
+_UNIT = struct.Struct("<HB")
+_RUNG = re.compile(r"(int[48])(?:-top(\d+))?")
+DEFAULT_RUNG = "int4-top12"
+
+
+class ServiceBank:
+    """What each node has in service.
+
+    Args:
+        model: the split model.
+        initial: values of version 0, which every node has.
+        max_tokens: of a sample.
+
+    Attributes:
+        refused: messages whose version the edge does not have.
+    """
+
+    def __init__(self, model: SplitModel, initial: Mapping[str, Tensor], max_tokens: int) -> None:
+        self.model, self.max_tokens = model, max_tokens
+        self._edge: dict[int, Tensors] = {0: dict(initial)}
+        device = model.spec.device_part(initial)
+        self._initial = (0, device)
+        self._device: dict[int, tuple[int, Tensors]] = {}
+        self.refused = 0
+
+    def publish(self, version: int, tensors: Mapping[str, Tensor]) -> None:
+        """Put values into service at the edge."""
+        self._edge[version] = {name: value.detach().clone() for name, value in tensors.items()}
+
+    def withdraw(self, version: int) -> None:
+        """Take values out of service at the edge."""
+        self._edge.pop(version, None)
+
+    def install(self, node: int, version: int, tensors: Mapping[str, Tensor]) -> None:
+        """Put a device's part, as it came over the network, into service there."""
+        self._device[node] = (version, dict(tensors))
+
+    def at_device(self, node: int) -> tuple[int, Tensors]:
+        """Return version and values in service at a device."""
+        return self._device.get(node, self._initial)
+
+    def at_edge(self, version: int) -> Tensors | None:
+        """Return the values of a version at the edge, None if it has them not."""
+        return self._edge.get(version)
+
+
+class SplitLoraCodec(Codec):
+    """Codec "split-lora": rows at the cut, from the device layers that are being fine-tuned."""
+
+    name = "split-lora"
+    modality = "text"
+
+    def __init__(self, bank: ServiceBank) -> None:
+        self.bank = bank
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Return some operating points; any int{4,8}[-topN] works."""
+        return ("default", "int8", "int4", "int4-top16", "int4-top8")
+
+    def version_of(self, message: EncodedMessage) -> int | None:
+        """Return the version of the device's weights that a message names."""
+        return int(_UNIT.unpack_from(message.units[0])[0])
+
+    def encode(
+        self, samples: Sequence[Sample], *, task: str, rung: str, budget_bytes: int | None = None
+    ) -> list[EncodedMessage]:
+        """Encode as a device that has only the initial weights does."""
+        return [
+            self.encode_at(-1, s, task=task, rung=rung, budget_bytes=budget_bytes) for s in samples
+        ]
+
+    @torch.no_grad()
+    def encode_at(
+        self, node: int, sample: Sample, *, task: str, rung: str, budget_bytes: int | None = None
+    ) -> EncodedMessage:
+        """Encode one sample with the weights in service at a device now."""
+        codec, most = _parse(rung)
+        model = self.bank.model
+        version, tensors = self.bank.at_device(node)
+        batch = model.corpus([sample], self.bank.max_tokens).batch([0])
+        rows = model.device(tensors, batch).rows
+        model.forget(tensors)
+        # Rounding to nearest would do here; the seed makes stochastic rounding reproducible.
+        rng = np.random.Generator(np.random.PCG64([version, int(sample.id[:8], 16)]))
+        size, packed = codec.row_bytes(rows.shape[1]), codec.encode(rows, 0, rng)
+        distance = (rows - rows.mean(0)).square().sum(1)
+        order = distance.argsort(descending=True, stable=True)[:most].tolist()
+        units = [
+            _UNIT.pack(version & 0xFFFF, n + 1) + packed[n * size : (n + 1) * size] for n in order
+        ]
+        share = (distance / distance.max().clamp_min(1e-12)).tolist()
+        kept, scores = cut_to_budget(units, [share[n] for n in order], budget_bytes)
+        tokens = len(rows)
+        operations, traffic = model.cost(tokens, 0, model.spec.cut, backward=False)
+        return EncodedMessage(sample.id, self.name, task, rung, kept, scores, operations, traffic)
+
+    @torch.no_grad()
+    def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
+        """Return one answer a message, from the units that arrived; see `Codec.decode`."""
+        codec, _ = _parse(rung)
+        known = get_task(task)
+        nothing = Decoded(known.prior_label, 0.0, known.prior_probability, False)
+        return [self._answer(message, codec) or nothing for message in received]
+
+    def _answer(self, message: ReceivedMessage, codec: SmashedCodec) -> Decoded | None:
+        width = self.bank.model.backbone.geometry.hidden
+        size = _UNIT.size + codec.row_bytes(width)
+        rows: dict[int, Tensor] = {}
+        version = None
+        for number in sorted(message.units):
+            unit = message.units[number]
+            if len(unit) != size:
+                continue
+            named, position = _UNIT.unpack_from(unit)
+            version = named if version is None else version
+            if named != version or not 1 <= position <= self.bank.max_tokens:
+                continue
+            try:
+                row = codec.decode(unit[_UNIT.size :], 1, width, 0)
+            except SmashedError:
+                continue
+            rows.setdefault(position, row)
+        if version is None or not rows:
+            return None
+        tensors = self.bank.at_edge(version)
+        if tensors is None:
+            self.bank.refused += 1
+            return None
+        return self._classify(tensors, dict(sorted(rows.items())))
+
+    def _classify(self, tensors: Tensors, rows: dict[int, Tensor]) -> Decoded:
+        model, positions = self.bank.model, torch.tensor(list(rows))
+        empty = Batch(torch.zeros(0, 1), torch.zeros(0, dtype=torch.long), [], torch.zeros(0))
+        hidden = torch.cat(list(rows.values()))
+        # The prefix token's row is a constant of the version, so the edge computes it itself.
+        prefix = model.device(tensors, _nobody(model, empty)).prefix
+        pooled = model.edge(tensors, Smashed(prefix, hidden), positions, [len(rows)])
+        chances = model.scores(tensors, pooled)[0]
+        model.forget(tensors)
+        best, second = chances.topk(2).values.tolist()
+        prediction = int(chances.argmax())
+        return Decoded(prediction, best - second, float(chances.softmax(-1)[prediction]), True)
+
+    def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
+        """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
+        model = self.bank.model
+        return model.cost(len(message.units), model.spec.cut, model.spec.last, backward=False)
+
+
+class LazyMessages(Sequence[EncodedMessage]):
+    """Messages of a source that are encoded when they are sent, with what is in service then."""
+
+    def __init__(
+        self,
+        codec: SplitLoraCodec,
+        node: int,
+        samples: Sequence[Sample],
+        *,
+        task: str,
+        rung: str,
+        budget_bytes: int | None,
+    ) -> None:
+        self._codec, self._node, self._samples = codec, node, samples
+        self._task, self._rung, self._budget = task, rung, budget_bytes
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __iter__(self) -> Iterator[EncodedMessage]:
+        return (self[n] for n in range(len(self)))
+
+    def __getitem__(self, number: int) -> EncodedMessage:  # type: ignore[override]
+        return self._codec.encode_at(
+            self._node,
+            self._samples[number],
+            task=self._task,
+            rung=self._rung,
+            budget_bytes=self._budget,
+        )
+
+
+def _nobody(model: SplitModel, empty: Batch) -> Batch:
+    """Return a batch of one token whose result is not looked at: only the prefix is."""
+    hidden = model.backbone.geometry.hidden
+    return Batch(torch.zeros(1, hidden), torch.ones(1, dtype=torch.long), [1], empty.labels)
+
+
+def _parse(rung: str) -> tuple[SmashedCodec, int]:
+    match = _RUNG.fullmatch(DEFAULT_RUNG if rung == "default" else rung)
+    if match is None:
+        raise CodecError(f"codec split-lora has no rung {rung!r}: int4 or int8, then -topN")
+    return SmashedCodec(match[1]), int(match[2] or 255)
