@@ -109,11 +109,6 @@ void NrRlc::Flush()
     m_queuedBytes = 0;
 }
 
-const std::deque<NrSduPtr>& NrRlc::GetQueue() const
-{
-    return m_queue;
-}
-
 uint64_t NrRlc::GetQueuedBytes() const
 {
     return m_queuedBytes;
