@@ -32,6 +32,11 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         ue_velocities_m_s=plan.ue_velocities_m_s,
         ue_indoor=plan.ue_indoor,
         serving_cell=plan.serving_cell,
+        any_cell_serves=plan.any_cell_serves,
+        ue_tracks_m=plan.ue_tracks_m,
+        wrap_lattice_m=plan.wrap_lattice_m,
+        cell_orientations_rad=plan.cell_orientations_rad if plan.has_sectors else None,
+        gnb_pattern="38.901" if plan.has_sectors else "omni",
         gnb_rows=gnb.antenna_rows,
         gnb_columns=gnb.antenna_columns,
         gnb_polarisation=gnb.polarisation,
@@ -86,6 +91,7 @@ def main() -> int:
                     "ues": ues,
                     "layers": layers,
                     "prbs": prbs,
+                    "interference": int(spec.any_cell_serves),
                 }
                 blocks.publish(number, header, block.gains)
                 number += 1

@@ -14,6 +14,8 @@ import numpy as np
 
 from cosim.plan import Plan
 from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.scenario.bearer import bearer_options
+from cosim.scenario.layout import HandoverSection
 from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
@@ -108,8 +110,16 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
         "ns3::NrLinkAdaptation::DelaySlots": mac.cqi_delay_slots,
-        "ns3::NrRlcUm::QueueLimit": mac.queue_limit_bytes,
+        "ns3::NrInterference::MaxInterferers": mac.max_interferers,
+        **_handover_defaults(scenario.handover),
+        "ns3::NrRlc::QueueLimit": mac.queue_limit_bytes,
         "ns3::NrRlcUm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollRetransmit": f"{mac.rlc_poll_retransmit_s * 1e9:.0f}ns",
+        "ns3::NrRlcAm::PollPdu": mac.rlc_poll_pdu,
+        "ns3::NrRlcAm::PollByte": mac.rlc_poll_bytes,
+        "ns3::NrRlcAm::MaxRetx": mac.rlc_max_retx,
+        "ns3::NrRlcStatus::StatusProhibit": f"{mac.rlc_status_prohibit_s * 1e9:.0f}ns",
     }
     lines = [
         f"global RngSeed {plan.seed('ns3', 'seed', bits=31) or 1}",
@@ -123,11 +133,19 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         lines.append(f"cell {number} {x!r} {y!r} {z!r}")
     for number, (x, y, z) in enumerate(plan.ue_positions_m.tolist()):
         lines.append(f"ue {number} {x!r} {y!r} {z!r} cell={plan.serving_cell[number]}")
+    if plan.ue_tracks_m is not None:
+        for number, track in enumerate(plan.ue_tracks_m.tolist()):
+            latest_s = 0.0
+            for t_s, x, y, z in track:
+                if t_s > latest_s:
+                    latest_s = t_s
+                    lines.append(f"waypoint {number} {t_s!r} {x!r} {y!r} {z!r}")
     for flow in plan.flows:
         traffic = flow.traffic
         common = (
             f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
-            f"fiveqi={traffic.fiveqi} priority={traffic.priority}" + _harq_options(traffic)
+            f"fiveqi={traffic.fiveqi} priority={traffic.priority}{bearer_options(traffic)}"
+            + _harq_options(traffic)
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
@@ -155,6 +173,28 @@ def _harq_options(traffic: Traffic) -> str:
     if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
         text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
     return text
+
+
+def _handover_defaults(handover: HandoverSection) -> dict[str, object]:
+    """Return the attributes of [handover]."""
+    controller = "ns3::NrHandoverController::"
+
+    def time(seconds: float) -> str:
+        return f"{seconds * 1e9:.0f}ns"
+
+    return {
+        controller + "Enabled": str(handover.enabled).lower(),
+        controller + "MeasurementPeriod": time(handover.measurement_period_s),
+        controller + "PreparationTime": time(handover.preparation_s),
+        controller + "InterruptionTime": time(handover.interruption_s),
+        controller + "PathSwitchTime": time(handover.path_switch_s),
+        "ns3::NrRsrpMeasurement::FilterCoefficient": handover.filter_coefficient,
+        "ns3::NrEventA3::Offset": handover.a3_offset_db,
+        "ns3::NrEventA3::Hysteresis": handover.hysteresis_db,
+        "ns3::NrEventA3::TimeToTrigger": time(handover.time_to_trigger_s),
+        "ns3::NrUpf::XnDelay": time(handover.xn_delay_s),
+        "ns3::NrRan::DataForwarding": str(handover.forwarding).lower(),
+    }
 
 
 def table_payload(table: BlerTable) -> tuple[tuple[int, int, int], bytes]:

@@ -14,6 +14,8 @@ from cosim.scenario import (
     SemanticTraffic,
 )
 from cosim.seeding import derive_seed, generator
+from cosim.tracks import make_tracks
+from sionna_phy.geometry import element_gain_db, nearest_images, positions_at, wrap_lattice
 
 FIRST_PORT = 5000
 FIRST_FLOW = 1  # 0 means "no flow" and, in a message number, "no message"
@@ -51,7 +53,10 @@ class Plan:
         ue_positions_m: shape [ues, 3].
         ue_velocities_m_s: shape [ues, 3].
         ue_indoor: shape [ues].
-        serving_cell: shape [ues], the nearest cell.
+        serving_cell: shape [ues], the nearest cell, in whose sector the UE is.
+        ue_tracks_m: where UEs go, see `cosim.tracks`; None if they stay.
+        wrap_lattice_m: vectors by which the layout is repeated, shape [2, 2], or None.
+        cell_orientations_rad: bearing, downtilt and slant, shape [cells, 3].
         flows: in order of their numbers.
     """
 
@@ -62,6 +67,20 @@ class Plan:
     ue_indoor: np.ndarray
     serving_cell: np.ndarray
     flows: tuple[Flow, ...]
+    ue_tracks_m: np.ndarray | None = None
+    wrap_lattice_m: np.ndarray | None = None
+    cell_orientations_rad: np.ndarray | None = None
+
+    @property
+    def any_cell_serves(self) -> bool:
+        """Return whether UEs may change their cells."""
+        return self.scenario.handover.enabled and len(self.cell_positions_m) > 1
+
+    @property
+    def has_sectors(self) -> bool:
+        """Return whether cells are sectors with a direction."""
+        layout = self.scenario.layout
+        return layout.kind == "hexagonal" and layout.sectors > 1
 
     @property
     def edge_node(self) -> int:
@@ -127,7 +146,17 @@ def make_plan(scenario: Scenario) -> Plan:
         [np.cos(heading), np.sin(heading), np.zeros_like(heading)], axis=1
     )
     indoor = rng.uniform(size=len(positions)) < ues.indoor_fraction
-    distance = np.linalg.norm(positions[:, None, :2] - cells[None, :, :2], axis=2)
+    layout = scenario.layout
+    tracks = make_tracks(scenario, positions, velocities)
+    if tracks is not None:
+        positions = positions_at(tracks, np.zeros(1))[0]
+        # Doppler of models without tracks, and ns-3's animation: the first leg's velocity.
+        velocities = (positions_at(tracks, np.array([1e-3]))[0] - positions) / 1e-3
+    lattice = None
+    if layout.kind == "hexagonal" and layout.wrap_around:
+        lattice = wrap_lattice(layout.sites, layout.inter_site_m)
+    orientations = np.radians([[c.bearing_deg, c.downtilt_deg, 0.0] for c in scenario.cells])
+    serving = _serving_cell(scenario, cells, positions, lattice, orientations)
     flows: list[Flow] = []
     for entry, traffic in enumerate(scenario.traffic):
         chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
@@ -144,6 +173,26 @@ def make_plan(scenario: Scenario) -> Plan:
         ue_positions_m=positions,
         ue_velocities_m_s=velocities,
         ue_indoor=indoor,
-        serving_cell=np.argmin(distance, axis=1),
+        serving_cell=serving,
         flows=tuple(flows),
+        ue_tracks_m=tracks,
+        wrap_lattice_m=lattice,
+        cell_orientations_rad=orientations,
     )
+
+
+def _serving_cell(
+    scenario: Scenario,
+    cells: np.ndarray,
+    ues: np.ndarray,
+    lattice: np.ndarray | None,
+    orientations: np.ndarray,
+) -> np.ndarray:
+    """Return the cell that is nearest to each UE and, of one site's, turned towards it most."""
+    images = nearest_images(cells, ues, lattice)
+    distance = np.linalg.norm(ues[None, :, :2] - images[..., :2], axis=2)
+    if scenario.layout.kind == "list" or scenario.layout.sectors == 1:
+        return np.asarray(np.argmin(distance, axis=0))
+    gain_db = element_gain_db(images, ues, orientations)
+    nearest = distance <= distance.min(axis=0) + 1e-6
+    return np.asarray(np.argmax(np.where(nearest, gain_db, -np.inf), axis=0))

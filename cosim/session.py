@@ -86,6 +86,7 @@ class Session:
             * len(self._plan.ue_positions_m)
             * max(self._plan.scenario.mac.max_layers, self._plan.scenario.mac.ul_max_layers)
             * self._prbs
+            * (1 + self._plan.any_cell_serves)
         )
         self._bridge = Bridge.create()
         try:

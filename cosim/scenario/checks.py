@@ -5,8 +5,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
+from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
+from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
@@ -28,7 +30,7 @@ def cross_checks(scenario: Scenario) -> list[Problem]:
     problems = list(_carrier(scenario))
     # Slot counts mean nothing with a numerology that the carrier cannot have.
     slotted = () if problems else (_tdd, _channel)
-    for check in (*slotted, _ues, _mac, _traffic, _models):
+    for check in (*slotted, _ues, check_layout, _mac, _traffic, _models):
         problems.extend(check(scenario))
     return problems
 
@@ -135,7 +137,7 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
             if channel.block_duration_s >= slot_s
             else f"block_duration_s = {channel.block_duration_s:g} is less than a slot",
         )
-    elif channel.model != "constant" and scenario.ues.speed_m_s > 0:
+    elif channel.model not in ("constant", "distance") and scenario.ues.speed_m_s > 0:
         doppler_hz = scenario.ues.speed_m_s * carrier.frequency_hz / SPEED_OF_LIGHT_M_S
         longest_s = max(0.5 / doppler_hz, slot_s)
         if interval_s > longest_s * (1 + 1e-9):
@@ -222,6 +224,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                     show(traffic.ues),
                     f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
                 )
+        pattern = scenario.carrier.tdd_pattern if scenario.carrier.duplex == "tdd" else ""
+        yield from check_bearer(traffic, at, pattern=pattern)
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):

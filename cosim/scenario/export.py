@@ -44,7 +44,9 @@ def resolved_toml(scenario: Scenario) -> str:
 
 
 def _section(section: type[Section], data: dict[str, Any]) -> Iterable[str]:
-    for key, field in section.model_fields.items():
+    # What a table is comes first, whatever its base class adds.
+    fields = sorted(section.model_fields.items(), key=lambda item: item[0] != "kind")
+    for key, field in fields:
         note = _note(field)
         if key in data:
             yield f"# {note}"

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from cosim.scenario.base import Section, quantity
+from cosim.scenario.base import quantity
+from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
 from cosim.scenario.traffic import UeSelection, _priority
 
 
-class FinetuningTraffic(Section):
+class FinetuningTraffic(BearerSection):
     """UEs and the edge server train a model's low-rank changes together; all bytes are packets."""
 
     direction: ClassVar[Literal["both"]] = "both"

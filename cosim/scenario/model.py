@@ -11,6 +11,12 @@ from pydantic import Field, model_validator
 from cosim.scenario.base import Section, quantity
 from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.errors import CrossFieldError
+from cosim.scenario.layout import (
+    HandoverSection,
+    LayoutSection,
+    MobilitySection,
+    hexagonal_cells,
+)
 from cosim.scenario.radio import (
     ChannelSection,
     GnbSection,
@@ -21,7 +27,7 @@ from cosim.scenario.radio import (
 from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
 from cosim.scenario.traffic import SemanticTraffic, Traffic
 
-DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0}
+DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0, "distance": 25.0}
 """Antenna heights of TR 38.901 tables 7.2-1 and 7.2-3; a constant gain does not depend on it."""
 
 
@@ -29,11 +35,23 @@ class Cell(Section):
     """One cell: a gNB's antenna panel."""
 
     position_m: PositionM = quantity(..., "x, y and height of the antenna", unit="m")
+    bearing_deg: float = quantity(
+        0.0,
+        "direction of the panel, anticlockwise from the x axis; only sectors have one",
+        unit="degrees",
+        ge=-360.0,
+        le=360.0,
+    )
+    downtilt_deg: float = quantity(
+        0.0, "tilt of the panel below the horizon", unit="degrees", ge=0.0, le=90.0
+    )
 
 
 def _default_cells(data: dict[str, Any]) -> tuple[Cell, ...]:
     gnb, channel = data["gnb"], data["channel"]
     height_m = gnb.height_m if gnb.height_m is not None else DEFAULT_HEIGHT_M[channel.model]
+    if data["layout"].kind == "hexagonal":
+        return tuple(Cell(**cell) for cell in hexagonal_cells(data["layout"], height_m))
     return (Cell(position_m=(0.0, 0.0, height_m)),)
 
 
@@ -55,6 +73,7 @@ class Scenario(Section):
     carrier: CarrierSection = quantity(CarrierSection(), "carrier and frame structure")
     channel: ChannelSection = quantity(ChannelSection(), "radio channel")
     gnb: GnbSection = quantity(GnbSection(), "base stations")
+    layout: LayoutSection = quantity(LayoutSection(), "hexagonal layouts")
     cells: Annotated[tuple[Cell, ...], Field(strict=False)] = quantity(
         text="cells; by default one at the origin",
         min_length=1,
@@ -62,6 +81,8 @@ class Scenario(Section):
         default_factory=_default_cells,
     )
     ues: UesSection = quantity(UesSection(), "UEs")
+    mobility: MobilitySection = quantity(MobilitySection(), "how UEs move")
+    handover: HandoverSection = quantity(HandoverSection(), "changes of cell")
     mac: MacSection = quantity(MacSection(), "scheduling and link adaptation")
     backhaul: BackhaulSection = quantity(BackhaulSection(), "link to the edge server")
     traffic: Annotated[tuple[Traffic, ...], Field(strict=False)] = quantity(

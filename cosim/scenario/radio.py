@@ -36,9 +36,10 @@ SchedulerName = Literal[
 class ChannelSection(Section):
     """The radio channel between every UE and every cell."""
 
-    model: Literal["umi", "uma", "rma", "constant"] = quantity(
+    model: Literal["umi", "uma", "rma", "constant", "distance"] = quantity(
         "umi",
-        "street canyon, urban macro, rural macro, or a constant gain without fading",
+        "street canyon, urban macro, rural macro, a constant gain without fading, or a gain by "
+        "distance alone (gain_db at 1 km, 37.6 dB a decade)",
         source="TR 38.901 table 7.4.1-1",
     )
     los: Literal["random", "always", "never"] = quantity(
@@ -62,7 +63,8 @@ class ChannelSection(Section):
     )
     gain_db: float = quantity(
         -100.0,
-        'power gain of every link on every PRB; only with model = "constant"',
+        'power gain of every link on every PRB, or at 1 km; only with model = "constant" or '
+        '"distance"',
         unit="dB",
         ge=-250.0,
         le=0.0,
@@ -349,6 +351,51 @@ class MacSection(Section):
         source="t-Reassembly, TS 38.322 clause 7.3; default of TS 38.331 is the operator's",
         gt=0.0,
         le=10.0,
+    )
+    rlc_poll_retransmit_s: float = quantity(
+        0.045,
+        "how long acknowledged mode waits for a status report that it asked for",
+        unit="s",
+        source="t-PollRetransmit, TS 38.322 clause 7.3",
+        gt=0.0,
+        le=4.0,
+    )
+    rlc_status_prohibit_s: float = quantity(
+        0.01,
+        "least time between two status reports of a flow",
+        unit="s",
+        source="t-StatusProhibit, TS 38.322 clause 7.3",
+        ge=0.0,
+        le=2.4,
+    )
+    rlc_max_retx: int = quantity(
+        8,
+        "how often acknowledged mode sends a packet again before it gives it up",
+        source="maxRetxThreshold, TS 38.331: 1 to 32",
+        ge=1,
+        le=32,
+    )
+    rlc_poll_pdu: int = quantity(
+        64,
+        "PDUs after which acknowledged mode asks for a status report, 0 for any number",
+        source="pollPDU, TS 38.331",
+        ge=0,
+        le=65_536,
+    )
+    rlc_poll_bytes: int = quantity(
+        125_000,
+        "bytes after which acknowledged mode asks for a status report, 0 for any number",
+        unit="bytes",
+        source="pollByte, TS 38.331",
+        ge=0,
+        le=40_000_000,
+    )
+    max_interferers: int = quantity(
+        0,
+        "other cells that a receiver counts PRB by PRB, the strongest; what the rest adds is noise "
+        "at its average; 0 for all",
+        ge=0,
+        le=1000,
     )
     queue_limit_bytes: int = quantity(
         1_000_000,

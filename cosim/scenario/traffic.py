@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cosim.scenario.base import Section, quantity
+from cosim.scenario.base import quantity
+from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
 
 FIVEQI_PRIORITY = {
@@ -91,7 +92,7 @@ def _priority(data: dict[str, Any]) -> int:
     return FIVEQI_PRIORITY.get(data["fiveqi"], 90)
 
 
-class SemanticTraffic(Section):
+class SemanticTraffic(BearerSection):
     """UEs that send samples of a task through a codec to the edge server, which decides."""
 
     kind: Literal["semantic"] = quantity(..., "semantic: messages that a model decodes")
@@ -156,7 +157,7 @@ class SemanticTraffic(Section):
     )
 
 
-class CbrTraffic(Section):
+class CbrTraffic(BearerSection):
     """Background load: packets of one size at a constant rate between the edge server and UEs."""
 
     kind: Literal["cbr"] = quantity(..., "cbr: constant bit rate")
@@ -193,7 +194,7 @@ class CbrTraffic(Section):
     max_harq_tx: int | None = _max_harq_tx()
 
 
-class AgentTraffic(Section):
+class AgentTraffic(BearerSection):
     """Flows between UEs and the edge server that agents of your own speak on."""
 
     kind: Literal["agent"] = quantity(..., "agent: what registered agents send to each other")

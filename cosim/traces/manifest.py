@@ -34,7 +34,7 @@ class _RunShape(BaseModel):
 
 class _ScenarioShape(BaseModel):
     model_config = ConfigDict(extra="allow")
-    run: _RunShape = _RunShape()
+    run: _RunShape = Field(default_factory=lambda: _RunShape.model_validate({}))
 
 
 class _LayoutShape(BaseModel):
@@ -52,7 +52,7 @@ class _Shape(BaseModel):
     name: str | None = None
     seed: int | None = None
     scenario_hash: str | None = None
-    scenario: _ScenarioShape = _ScenarioShape()
+    scenario: _ScenarioShape = Field(default_factory=_ScenarioShape)
     versions: dict[str, str | None] = {}
     hashes: dict[str, str] = {}
     wall: dict[str, Any] = {}

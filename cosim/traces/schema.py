@@ -15,6 +15,10 @@ PACKET_REASONS = (
     "reassembly",
     "deadline",
     "simulation_end",
+    "reordering",
+    "rlc_retx",
+    "handover",
+    "discard_timer",
 )
 STORES = ("local", "global", "none")
 

@@ -14,6 +14,7 @@
 #include "ns3/string.h"
 #include "ns3/traffic-control-helper.h"
 #include "ns3/virtual-net-device.h"
+#include "ns3/waypoint-mobility-model.h"
 
 namespace ns3
 {
@@ -39,6 +40,23 @@ void Place(Ptr<Node> node, const Vector& position)
 {
     auto mobility = CreateObject<ConstantPositionMobilityModel>();
     mobility->SetPosition(position);
+    node->AggregateObject(mobility);
+}
+
+/// Places a UE, or lets it follow its way.
+void Place(Ptr<Node> node, const SetupUe& ue)
+{
+    if (ue.waypoints.empty())
+    {
+        Place(node, ue.position);
+        return;
+    }
+    auto mobility = CreateObject<WaypointMobilityModel>();
+    mobility->AddWaypoint(Waypoint(Time(0), ue.position));
+    for (const auto& [time, position] : ue.waypoints)
+    {
+        mobility->AddWaypoint(Waypoint(time, position));
+    }
     node->AggregateObject(mobility);
 }
 
@@ -79,10 +97,17 @@ NrSimulation::NrSimulation(const SimulationSetup& setup,
             });
         },
         [this](uint32_t ue, Ptr<Packet> packet) {
-            const uint32_t gnb = m_gnbs.Get(m_setup.ues[ue].cell)->GetId();
+            // Given up by PDCP's reordering while no cell serves the UE: the last one had it.
+            uint32_t& cell = m_uplinkCell[ue];
+            cell = m_ran->GetCell(ue) == NrRan::NO_CELL ? cell : m_ran->GetCell(ue);
             Simulator::ScheduleWithContext(
-                gnb, Time(0), [this, ue, packet] { m_upf->SendUplink(ue, packet); });
+                m_gnbs.Get(cell)->GetId(), Time(0), [this, ue, at = cell, packet] {
+                    m_upf->SendUplink(ue, at, packet);
+                });
         });
+    m_ran->SetHandoverCallbacks(
+        [this](uint32_t ue, uint32_t target) { m_upf->SetServing(ue, target); },
+        [this](uint32_t ue, uint32_t cell) { m_upf->SetCell(ue, cell); });
 }
 
 void NrSimulation::BuildCore()
@@ -156,8 +181,9 @@ void NrSimulation::BuildUes()
     {
         const auto& ue = m_setup.ues[number];
         Ptr<Node> node = m_ues.Get(number);
-        Place(node, ue.position);
+        Place(node, ue);
         m_ran->AddUe(ue.cell);
+        m_uplinkCell.push_back(ue.cell);
         auto device = CreateObject<NrUeNetDevice>();
         device->SetAddress(Mac48Address::Allocate());
         device->SetNode(node);
@@ -271,6 +297,11 @@ uint32_t NrSimulation::GetEdgeNode() const
 Ptr<NrRan> NrSimulation::GetRan() const
 {
     return m_ran;
+}
+
+uint64_t NrSimulation::GetForwardedPackets() const
+{
+    return m_upf->GetForwarded();
 }
 
 NodeContainer NrSimulation::GetCore() const

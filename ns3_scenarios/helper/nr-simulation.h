@@ -87,6 +87,11 @@ class NrSimulation
     Ptr<NrRan> GetRan() const;
 
     /**
+     * \return packets that one gNB forwarded to another in handovers
+     */
+    uint64_t GetForwardedPackets() const;
+
+    /**
      * \return edge server and UPF
      */
     NodeContainer GetCore() const;
@@ -131,6 +136,7 @@ class NrSimulation
     std::vector<Ipv4Address> m_addresses;       //!< by UE
     std::map<uint32_t, Ptr<MessageApp>> m_apps; //!< by flow
     DeliveryCallback m_delivery;                //!< told of payloads
+    std::vector<uint32_t> m_uplinkCell;         //!< by UE: the cell that received it last
 };
 
 } // namespace ns3

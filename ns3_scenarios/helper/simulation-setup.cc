@@ -138,27 +138,69 @@ class Statement
     std::map<std::string, std::string> m_options;
 };
 
+/// Options of a flow's RLC and PDCP entities.
+const std::set<std::string> BEARER_OPTIONS{
+    "rlc", "sn_bits", "in_order", "reordering_ms", "discard_timer_ms", "queue_bytes"};
+
+/// Reads the options of a flow's RLC and PDCP entities.
+void ReadBearer(const Statement& s, NrFlowConfig& flow)
+{
+    if (s.Has("rlc"))
+    {
+        const auto& mode = s.Option("rlc");
+        if (mode != "um" && mode != "am")
+        {
+            s.Fail("rlc is '" + mode + "': um or am");
+        }
+        flow.acknowledged = mode == "am";
+    }
+    if (s.Has("sn_bits"))
+    {
+        const uint32_t bits = s.CountOption("sn_bits");
+        if (bits != 12 && bits != 18)
+        {
+            s.Fail("sn_bits is " + std::to_string(bits) + ": 12 or 18");
+        }
+        flow.snBits = static_cast<uint8_t>(bits);
+    }
+    flow.inOrder = s.Has("in_order") && s.CountOption("in_order") != 0;
+    if (s.Has("reordering_ms"))
+    {
+        flow.reordering = Seconds(1e-3 * s.NumberOption("reordering_ms"));
+    }
+    if (s.Has("discard_timer_ms"))
+    {
+        flow.discardTimer = Seconds(1e-3 * s.NumberOption("discard_timer_ms"));
+    }
+    if (s.Has("queue_bytes"))
+    {
+        flow.queueBytes = s.CountOption("queue_bytes");
+    }
+}
+
 /// \return a flow read from a statement
 SetupFlow ReadFlow(Statement& s)
 {
     SetupFlow flow;
     flow.radio.flow = s.Count("flow number");
-    s.ReadOptions({"ue",
-                   "direction",
-                   "kind",
-                   "port",
-                   "fiveqi",
-                   "priority",
-                   "budget_ms",
-                   "discard",
-                   "max_harq_tx",
-                   "important_from",
-                   "less_harq_tx",
-                   "notify",
-                   "rate_bps",
-                   "packet_bytes",
-                   "start_s",
-                   "stop_s"});
+    std::set<std::string> allowed{"ue",
+                                  "direction",
+                                  "kind",
+                                  "port",
+                                  "fiveqi",
+                                  "priority",
+                                  "budget_ms",
+                                  "discard",
+                                  "max_harq_tx",
+                                  "important_from",
+                                  "less_harq_tx",
+                                  "notify",
+                                  "rate_bps",
+                                  "packet_bytes",
+                                  "start_s",
+                                  "stop_s"};
+    allowed.insert(BEARER_OPTIONS.begin(), BEARER_OPTIONS.end());
+    s.ReadOptions(allowed);
     flow.radio.ue = s.CountOption("ue");
     const auto& direction = s.Option("direction");
     if (direction != "ul" && direction != "dl")
@@ -182,6 +224,7 @@ SetupFlow ReadFlow(Statement& s)
     flow.radio.maxHarqTx = s.Has("max_harq_tx") ? s.CountOption("max_harq_tx") : 0;
     flow.radio.lessHarqTx = s.Has("less_harq_tx") ? s.CountOption("less_harq_tx") : 0;
     flow.radio.importantFrom = s.Has("important_from") ? s.NumberOption("important_from") : 0.0;
+    ReadBearer(s, flow.radio);
     flow.notify = s.Has("notify") && s.CountOption("notify") != 0;
     const auto& kind = s.Option("kind");
     if (kind != "semantic" && kind != "cbr")
@@ -306,13 +349,31 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
             else
             {
                 s.ReadOptions({"cell"});
-                setup.ues.push_back({Vector(x, y, z), s.CountOption("cell")});
+                setup.ues.push_back({Vector(x, y, z), s.CountOption("cell"), {}});
                 if (setup.ues.back().cell >= setup.cells.size())
                 {
                     s.Fail("cell=" + std::to_string(setup.ues.back().cell) +
                            ": there is no such cell before this line");
                 }
             }
+        }
+        else if (word == "waypoint")
+        {
+            const uint32_t index = s.Count("UE");
+            const Time time = Seconds(s.Number("time"));
+            const double x = s.Number("x");
+            const double y = s.Number("y");
+            const double z = s.Number("z");
+            if (index >= setup.ues.size())
+            {
+                s.Fail("there is no UE " + std::to_string(index) + " before this line");
+            }
+            auto& waypoints = setup.ues[index].waypoints;
+            if (time <= (waypoints.empty() ? Time(0) : waypoints.back().first))
+            {
+                s.Fail("times of a UE's waypoints must go up from 0");
+            }
+            waypoints.emplace_back(time, Vector(x, y, z));
         }
         else if (word == "flow")
         {
@@ -337,8 +398,9 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         }
         else
         {
-            s.Fail("unknown statement '" + word +
-                   "': default, global, duration_s, backhaul, cell, ue, flow or semantic");
+            s.Fail(
+                "unknown statement '" + word +
+                "': default, global, duration_s, backhaul, cell, ue, waypoint, flow or semantic");
         }
     }
     if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())

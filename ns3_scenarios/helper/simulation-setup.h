@@ -10,6 +10,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ns3
@@ -25,8 +26,9 @@ class SetupError : public std::runtime_error
 /// A UE of a setup.
 struct SetupUe
 {
-    Vector position;  //!< in metres
-    uint32_t cell{0}; //!< serving cell
+    Vector position;                                //!< in metres
+    uint32_t cell{0};                               //!< serving cell
+    std::vector<std::pair<Time, Vector>> waypoints; //!< where it is later, in a straight line
 };
 
 /// A flow of a setup.
@@ -50,6 +52,7 @@ struct SetupFlow
  *     backhaul rate_bps=1e10 delay_s=0.005 mtu_bytes=1500
  *     cell 0 0 0 10                             # number and position in metres
  *     ue 0 50 20 1.5 cell=0
+ *     waypoint 0 2.5 80 20 1.5                  # UE 0 is there at 2.5 s
  *     flow 1 ue=0 direction=ul kind=semantic port=5001 fiveqi=80 priority=68 discard=1 notify=0
  *     flow 2 ue=0 direction=dl kind=cbr port=5002 rate_bps=1e6 packet_bytes=1200 start_s=0 stop_s=9
  *     semantic 1 message_bytes=120 accuracy=0.5,0.6,0.75,0.8   # over the share of units received

@@ -50,8 +50,9 @@ void NrBridgeChannelSource::NextBlock()
     m_data = m_reader->Data();
     const auto& h = *m_header;
     const uint64_t floats = uint64_t{h.times} * h.cells * h.ues * h.layers * h.prbs;
-    if (h.cells != m_cells || h.ues != m_ues || h.prbs != m_prbs || h.layers == 0 || h.times == 0 ||
-        h.sample_interval_s <= 0 || floats != m_data.size())
+    if (h.cells != m_cells || h.ues != m_ues || h.prbs != m_prbs ||
+        h.layers <= (h.interference != 0 ? 1U : 0U) || h.times == 0 || h.sample_interval_s <= 0 ||
+        floats != m_data.size())
     {
         throw std::runtime_error(
             "channel block " + std::to_string(h.number) + " has " + std::to_string(h.cells) +
@@ -71,9 +72,15 @@ std::span<const float> NrBridgeChannelSource::GetGains(uint32_t cell,
     return m_data.subspan(row * h.prbs, h.prbs);
 }
 
+std::span<const float> NrBridgeChannelSource::GetInterference(uint32_t cell, uint32_t ue) const
+{
+    return GetGains(cell, ue, m_header->interference != 0 ? m_header->layers - 1 : 0);
+}
+
 uint32_t NrBridgeChannelSource::GetLayers() const
 {
-    return m_header != nullptr ? m_header->layers : 1;
+    // The last plane of a block with gains as interferers is no layer.
+    return m_header != nullptr ? m_header->layers - (m_header->interference != 0 ? 1 : 0) : 1;
 }
 
 } // namespace ns3

@@ -36,6 +36,7 @@ class NrBridgeChannelSource : public NrChannelSource
 
     void Advance(Time now) override;
     std::span<const float> GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const override;
+    std::span<const float> GetInterference(uint32_t cell, uint32_t ue) const override;
     uint32_t GetLayers() const override;
 
   private:

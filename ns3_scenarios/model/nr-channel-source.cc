@@ -12,4 +12,19 @@ TypeId NrChannelSource::GetTypeId()
     return tid;
 }
 
+double NrChannelSource::GetMeanInterference(uint32_t cell, uint32_t ue) const
+{
+    // Every fourth PRB: a PRB's neighbours fade alike.
+    constexpr std::size_t STEP = 4;
+    const auto gains = GetInterference(cell, ue);
+    double sum = 0.0;
+    std::size_t count = 0;
+    for (std::size_t prb = 0; prb < gains.size(); prb += STEP)
+    {
+        sum += gains[prb];
+        ++count;
+    }
+    return sum / static_cast<double>(count);
+}
+
 } // namespace ns3

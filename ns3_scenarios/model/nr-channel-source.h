@@ -41,6 +41,26 @@ class NrChannelSource : public Object
     virtual std::span<const float> GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const = 0;
 
     /**
+     * The gain of a link as an interferer's: between one antenna port and the other side, when
+     * antennas are not directed at it. Reference signals are measured with it too.
+     *
+     * \param cell the cell
+     * \param ue the UE
+     * \return the gains of the current sample, one a PRB; valid until the next Advance
+     */
+    virtual std::span<const float> GetInterference(uint32_t cell, uint32_t ue) const
+    {
+        return GetGains(cell, ue, 0);
+    }
+
+    /**
+     * \param cell the cell
+     * \param ue the UE
+     * \return the mean of GetInterference over the carrier
+     */
+    double GetMeanInterference(uint32_t cell, uint32_t ue) const;
+
+    /**
      * \return the number of layers that a link may have
      */
     virtual uint32_t GetLayers() const = 0;

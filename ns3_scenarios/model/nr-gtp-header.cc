@@ -28,16 +28,16 @@ uint32_t NrGtpHeader::GetSerializedSize() const
 void NrGtpHeader::Serialize(Buffer::Iterator start) const
 {
     constexpr uint8_t VERSION_1_GTP = 0x30;
-    constexpr uint8_t G_PDU = 255;
     start.WriteU8(VERSION_1_GTP);
-    start.WriteU8(G_PDU);
+    start.WriteU8(m_type);
     start.WriteHtonU16(m_length);
     start.WriteHtonU32(m_teid);
 }
 
 uint32_t NrGtpHeader::Deserialize(Buffer::Iterator start)
 {
-    start.Next(2);
+    start.Next();
+    m_type = start.ReadU8();
     m_length = start.ReadNtohU16();
     m_teid = start.ReadNtohU32();
     return GetSerializedSize();

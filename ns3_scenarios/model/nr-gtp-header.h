@@ -24,8 +24,12 @@ class NrGtpHeader : public Header
     uint32_t Deserialize(Buffer::Iterator start) override;
     void Print(std::ostream& os) const override;
 
-    uint16_t m_length{0}; //!< bytes after the header
-    uint32_t m_teid{0};   //!< tunnel endpoint identifier: here the UE's number + 1
+    static constexpr uint8_t G_PDU = 255;      //!< type of a packet (clause 6.1)
+    static constexpr uint8_t END_MARKER = 254; //!< type of a tunnel's last message
+
+    uint8_t m_type{G_PDU}; //!< message type
+    uint16_t m_length{0};  //!< bytes after the header
+    uint32_t m_teid{0};    //!< tunnel endpoint identifier: here the UE's number + 1
 };
 
 } // namespace ns3

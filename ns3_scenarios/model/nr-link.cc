@@ -2,6 +2,8 @@
 #include "nr-link.h"
 
 #include "nr-message-tag.h"
+#include "nr-rlc-am.h"
+#include "nr-rlc-um.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -61,22 +63,104 @@ void NrLink::Configure(
     NrFlowConfig other;
     other.ue = ue;
     other.uplink = uplink;
-    other.priority = 127;
+    other.priority = 128; // behind every flow
     AddBearer(other);
 }
 
-void NrLink::AddBearer(const NrFlowConfig& flow)
+Ptr<NrRlcStatus> NrLink::AddBearer(const NrFlowConfig& flow)
 {
-    auto rlc = CreateObject<NrRlcUm>();
-    if (flow.discard)
+    Bearer bearer{flow, nullptr, CreateObject<NrPdcp>()};
+    Ptr<NrRlcStatus> status;
+    bearer.pdcp->SetAttribute("SnBits", UintegerValue(flow.snBits));
+    bearer.pdcp->SetAttribute("InOrder", BooleanValue(flow.inOrder));
+    bearer.pdcp->SetAttribute("DiscardTime", TimeValue(flow.discardTimer));
+    if (flow.reordering.IsStrictlyPositive())
     {
-        rlc->SetAttribute("DiscardLate", BooleanValue(true));
+        bearer.pdcp->SetAttribute("ReorderingTime", TimeValue(flow.reordering));
     }
-    rlc->SetCallback([this](const NrSduPtr& sdu, PacketEvent event) { OnSdu(sdu, event); });
-    m_bearers.push_back({flow, rlc});
+    else if (flow.acknowledged)
+    {
+        // Longer than RLC tries: what is missing comes, or was given up.
+        bearer.pdcp->SetAttribute("ReorderingTime", TimeValue(Seconds(1)));
+    }
+    if (flow.acknowledged)
+    {
+        auto am = CreateObject<NrRlcAm>();
+        am->SetAttribute("SnBits", UintegerValue(flow.snBits));
+        status = am->GetStatusEntity();
+        bearer.rlc = am;
+    }
+    else
+    {
+        bearer.rlc = CreateObject<NrRlcUm>();
+    }
+    if (flow.queueBytes > 0)
+    {
+        bearer.rlc->SetAttribute("QueueLimit", UintegerValue(flow.queueBytes));
+    }
+    bearer.rlc->SetDiscard(flow.discard, flow.discardTimer.IsStrictlyPositive());
+    bearer.rlc->SetCallback(
+        [pdcp = PeekPointer(bearer.pdcp)](const NrSduPtr& sdu, PacketEvent event) {
+            pdcp->OnRlc(sdu, event);
+        });
+    bearer.pdcp->SetCallback([this](const NrSduPtr& sdu, PacketEvent event) { OnSdu(sdu, event); });
+    InsertBearer(std::move(bearer));
+    return status;
+}
+
+void NrLink::AddStatusBearer(const NrFlowConfig& flow, Ptr<NrRlcStatus> status)
+{
+    NrFlowConfig own = flow;
+    own.port = 0; // no packet is classified into it
+    InsertBearer({own, status, nullptr});
+}
+
+void NrLink::InsertBearer(Bearer bearer)
+{
+    bearer.rlc->SetPendingCallback([this] {
+        if (m_pending)
+        {
+            m_pending();
+        }
+    });
+    m_bearers.push_back(std::move(bearer));
     std::stable_sort(m_bearers.begin(), m_bearers.end(), [](const Bearer& a, const Bearer& b) {
         return a.flow.priority < b.flow.priority;
     });
+}
+
+void NrLink::SetPendingCallback(NrRlc::PendingCallback callback)
+{
+    m_pending = std::move(callback);
+}
+
+void NrLink::Reestablish(bool forward)
+{
+    for (auto& process : m_processes)
+    {
+        if (process.state != NrHarqProcess::State::IDLE && !process.decoded)
+        {
+            for (const auto& segment : process.segments)
+            {
+                segment.entity->Lose(segment, PacketReason::HANDOVER);
+            }
+        }
+        process.segments.clear();
+        process.state = NrHarqProcess::State::IDLE;
+    }
+    m_busy = 0;
+    for (Bearer& bearer : m_bearers)
+    {
+        bearer.rlc->Reestablish(forward);
+    }
+}
+
+void NrLink::SetCell(uint32_t cell)
+{
+    m_cell = cell;
+    m_counter.cell = cell;
+    m_adaptation = CreateObject<NrLinkAdaptation>();
+    m_averageRate = 0.0;
 }
 
 NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
@@ -86,12 +170,14 @@ NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
     const uint32_t bytes = packet->CopyData(head, sizeof head);
     const uint32_t ihl = bytes > 0 ? (head[0] & 0x0fU) * 4U : 0;
     constexpr uint8_t UDP = 17;
-    if (bytes >= ihl + 4 && ihl >= 20 && head[9] == UDP)
+    constexpr uint8_t TCP = 6;
+    if (bytes >= ihl + 4 && ihl >= 20 && (head[9] == UDP || head[9] == TCP))
     {
-        const uint16_t port = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
+        const auto from = static_cast<uint16_t>(head[ihl] << 8 | head[ihl + 1]);
+        const auto to = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
         for (Bearer& bearer : m_bearers)
         {
-            if (bearer.flow.port == port)
+            if (bearer.flow.port != 0 && bearer.flow.port == (bearer.flow.reverse ? from : to))
             {
                 return bearer;
             }
@@ -120,6 +206,7 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     {
         sdu->deadline = Simulator::Now() + bearer.flow.budget;
     }
+    bearer.pdcp->Prepare(*sdu);
     bearer.rlc->Enqueue(sdu);
 }
 
@@ -221,6 +308,10 @@ NrHarqProcess* NrLink::GetIdleProcess()
 uint32_t NrLink::ApplyFeedback(uint64_t slot)
 {
     uint32_t lost = 0;
+    if (m_busy == 0)
+    {
+        return lost;
+    }
     for (auto& process : m_processes)
     {
         if (process.state != NrHarqProcess::State::SENT || process.feedbackSlot > slot)
@@ -241,12 +332,12 @@ uint32_t NrLink::ApplyFeedback(uint64_t slot)
             ++lost;
             for (const auto& segment : process.segments)
             {
-                // Every bearer's entity treats a lost piece alike; the packet knows its own.
-                m_bearers.front().rlc->Lose(segment);
+                segment.entity->Lose(segment, PacketReason::HARQ_EXHAUSTED);
             }
         }
         process.segments.clear();
         process.state = NrHarqProcess::State::IDLE;
+        --m_busy;
     }
     return lost;
 }
@@ -274,14 +365,20 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     {
         return; // nothing fits: the block is not sent
     }
+    ++m_busy;
     m_counter.padding += bytes - used;
     for (const auto& segment : process.segments)
     {
-        const uint32_t pdcp = segment.offset == 0 ? segment.sdu->pdcpHeader : 0;
+        // What RLC sends again is no new byte of the packet or of its PDCP header.
+        const bool fresh = segment.offset == 0 && segment.again == 0;
+        const uint32_t pdcp = fresh ? segment.sdu->pdcpHeader : 0;
         m_counter.mac_header += segment.macHeader;
         m_counter.rlc_header += segment.rlcHeader;
+        m_counter.rlc_status += segment.bytes == 0 ? segment.rlcHeader : 0;
         m_counter.pdcp_header += pdcp;
-        m_counter.sdu_sent += segment.bytes - pdcp;
+        m_counter.retransmitted += segment.again;
+        m_counter.rlc_retransmitted += segment.again;
+        m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
     }
 }
 
@@ -308,7 +405,7 @@ void NrLink::Receive(const NrHarqProcess& process)
 {
     for (const auto& segment : process.segments)
     {
-        m_bearers.front().rlc->Receive(segment);
+        segment.entity->Receive(segment);
     }
 }
 
@@ -437,10 +534,22 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
     {
         bearer.rlc->Flush();
     }
+    for (Bearer& bearer : m_bearers)
+    {
+        if (bearer.pdcp)
+        {
+            bearer.pdcp->Flush();
+        }
+    }
     constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
     m_counter.app_delivered = appBytes;
     m_counter.ip_udp_header = IP_UDP_HEADER_BYTES * appPackets;
     m_sink->Counter(m_counter);
+}
+
+bool NrLink::HasBlocks() const
+{
+    return m_busy > 0;
 }
 
 std::vector<NrHarqProcess>& NrLink::GetProcesses()

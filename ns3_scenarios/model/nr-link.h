@@ -5,7 +5,9 @@
 #include "nr-five-qi.h"
 #include "nr-harq-process.h"
 #include "nr-link-adaptation.h"
-#include "nr-rlc-um.h"
+#include "nr-pdcp.h"
+#include "nr-rlc-status.h"
+#include "nr-rlc.h"
 #include "nr-scheduler.h"
 #include "nr-semantic-profile.h"
 #include "nr-trace-sink.h"
@@ -34,6 +36,13 @@ struct NrFlowConfig
     double importantFrom{0.0};  //!< importance from which a packet has maxHarqTx
     uint32_t lessHarqTx{0};     //!< transmissions of less important packets, 0 for the same
     NrSemanticProfile semantic; //!< what is known of its messages
+    bool reverse{false};      //!< packets from the port instead of to it (acknowledgements of TCP)
+    bool acknowledged{false}; //!< RLC mode: acknowledged or unacknowledged
+    uint8_t snBits{12};       //!< of PDCP, and of RLC in acknowledged mode
+    bool inOrder{false};      //!< whether PDCP delivers in order
+    Time reordering;          //!< t-Reordering, 0 for the mode's default
+    Time discardTimer;        //!< PDCP's discard timer, 0 for none
+    uint32_t queueBytes{0};   //!< queue limit, 0 for the default
 };
 
 /**
@@ -62,8 +71,35 @@ class NrLink : public Object
 
     /**
      * \param flow a flow that gets a bearer of its own
+     * \return what carries its status reports, for the link of the other direction; null in
+     * unacknowledged mode
      */
-    void AddBearer(const NrFlowConfig& flow);
+    Ptr<NrRlcStatus> AddBearer(const NrFlowConfig& flow);
+
+    /**
+     * \param flow a flow of the other direction
+     * \param status what carries its status reports here, with the priority of the flow
+     */
+    void AddStatusBearer(const NrFlowConfig& flow, Ptr<NrRlcStatus> status);
+
+    /**
+     * \param callback told when a bearer has something to send without a packet having come
+     */
+    void SetPendingCallback(NrRlc::PendingCallback callback);
+
+    /**
+     * Leaves the cell: what is in the air is lost, entities start anew.
+     *
+     * \param forward whether packets that wait are taken along
+     */
+    void Reestablish(bool forward);
+
+    /**
+     * Arrives in a cell, of whose channel nothing is known.
+     *
+     * \param cell the cell
+     */
+    void SetCell(uint32_t cell);
 
     /**
      * Takes an IP packet into the bearer of its UDP destination port, or the default bearer.
@@ -151,6 +187,11 @@ class NrLink : public Object
     void Finish(uint64_t appBytes, uint64_t appPackets);
 
     /**
+     * \return whether any process is in use
+     */
+    bool HasBlocks() const;
+
+    /**
      * \return the processes
      */
     std::vector<NrHarqProcess>& GetProcesses();
@@ -161,11 +202,12 @@ class NrLink : public Object
     Ptr<NrLinkAdaptation> GetLinkAdaptation() const;
 
   private:
-    /// A bearer: its flow and its RLC entity.
+    /// A bearer: its flow and its entities.
     struct Bearer
     {
         NrFlowConfig flow; //!< the flow
-        Ptr<NrRlcUm> rlc;  //!< its entity
+        Ptr<NrRlc> rlc;    //!< its RLC entity
+        Ptr<NrPdcp> pdcp;  //!< its PDCP entity, null for status reports
     };
 
     /// Sums over a period.
@@ -185,6 +227,9 @@ class NrLink : public Object
      * \return the bearer for it
      */
     Bearer& Classify(Ptr<const Packet> packet);
+
+    /// Puts a bearer in the order of priorities, behind those of the same one.
+    void InsertBearer(Bearer bearer);
 
     /**
      * Writes a packet record and counts its bytes.
@@ -207,12 +252,14 @@ class NrLink : public Object
     bool m_uplink{false};                           //!< direction
     Ptr<NrTraceSink> m_sink;                        //!< where records go
     DeliverCallback m_deliver;                      //!< takes packets at the far end
+    NrRlc::PendingCallback m_pending;               //!< told of unexpected demand
     std::vector<Bearer> m_bearers;                  //!< by priority, the default bearer last
     std::vector<NrHarqProcess> m_processes;         //!< HARQ
     Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
     cosim::sim::CounterRecord m_counter{};          //!< bytes over the run
     Period m_period;                                //!< sums since the last KPI record
     double m_averageRate{0.0};                      //!< bytes a slot
+    uint32_t m_busy{0};                             //!< processes in use
     uint32_t m_processCount{0};                     //!< HARQ processes
     uint32_t m_describedPackets{0};                 //!< in a description at most
     std::vector<NrQueueItem> m_described;           //!< the packets that wait

@@ -151,6 +151,12 @@ TypeId NrRan::GetTypeId()
                           TimeValue(MilliSeconds(100)),
                           MakeTimeAccessor(&NrRan::m_kpiPeriod),
                           MakeTimeChecker(NanoSeconds(1)))
+            .AddAttribute("DataForwarding",
+                          "At a handover, downlink packets that were not delivered go to the "
+                          "target; without it they are lost",
+                          BooleanValue(true),
+                          MakeBooleanAccessor(&NrRan::m_forward),
+                          MakeBooleanChecker())
             .AddAttribute("SlotTrace",
                           "Record every transport block",
                           BooleanValue(true),
@@ -192,10 +198,10 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
             cell.schedulers[uplink]->SetCell(index, uplink);
         }
         ++index;
-        cell.power.resize(prbs);
-        cell.sender.resize(prbs);
-        cell.sentPower.resize(prbs);
     }
+    m_interference = CreateObject<NrInterference>();
+    m_interference->Configure(channel, cells, prbs);
+    m_handover = CreateObject<NrHandoverController>();
 }
 
 uint32_t NrRan::AddUe(uint32_t cell)
@@ -210,6 +216,10 @@ uint32_t NrRan::AddUe(uint32_t cell)
         link->Configure(cell, number, uplink, m_sink, [this, number, uplink](Ptr<Packet> packet) {
             (uplink ? m_toNetwork : m_toUe)(number, packet);
         });
+        if (uplink)
+        {
+            link->SetPendingCallback([this, number] { m_ues[number].buffer.NoteData(m_slot); });
+        }
         ue.links[uplink] = link;
     }
     m_ues.push_back(ue);
@@ -218,7 +228,11 @@ uint32_t NrRan::AddUe(uint32_t cell)
 
 void NrRan::AddFlow(const NrFlowConfig& flow)
 {
-    m_ues.at(flow.ue).links[flow.uplink]->AddBearer(flow);
+    auto& links = m_ues.at(flow.ue).links;
+    if (Ptr<NrRlcStatus> status = links[flow.uplink]->AddBearer(flow))
+    {
+        links[!flow.uplink]->AddStatusBearer(flow, status);
+    }
 }
 
 void NrRan::SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork)
@@ -241,6 +255,29 @@ void NrRan::Start(Time end)
 {
     m_end = end;
     m_nextKpi = m_kpiPeriod;
+    std::vector<uint32_t> serving;
+    for (const Ue& ue : m_ues)
+    {
+        serving.push_back(ue.cell);
+    }
+    // Reference signals have the power of any other resource element: a twelfth of a PRB's.
+    const double elementDbm = 10.0 * std::log10(1e3 * m_gnbPower / 12.0);
+    m_handover->Configure(m_channel, elementDbm, static_cast<uint32_t>(m_cells.size()), serving);
+    m_handover->SetCallbacks([this](uint32_t ue, uint32_t target) { Leave(ue, target); },
+                             [this](uint32_t ue, uint32_t cell) { Enter(ue, cell); },
+                             [this](uint32_t ue, uint32_t cell) {
+                                 if (m_switchPath)
+                                 {
+                                     m_switchPath(ue, cell);
+                                 }
+                             });
+    if (m_interference->IsBounded())
+    {
+        m_handover->SetGainsCallback(
+            [this](uint32_t ue, uint32_t cell, const std::vector<double>& gains) {
+                m_interference->Update(ue, cell, gains);
+            });
+    }
     Simulator::ScheduleNow(&NrRan::Slot, this);
 }
 
@@ -288,13 +325,27 @@ void NrRan::Slot()
             ue.buffer.Lost(m_slot, ue.links[1]->GetDemandBytes());
         }
     }
+    if (m_cells.size() > 1)
+    {
+        m_handover->Step(now);
+    }
     Measure();
+    for (Cell& cell : m_cells)
+    {
+        cell.ues.clear();
+    }
+    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    {
+        if (m_ues[number].cell != NO_CELL)
+        {
+            m_cells[m_ues[number].cell].ues.push_back(number);
+        }
+    }
     const uint32_t dlSymbols = m_carrier->GetDlDataSymbols(m_slot);
     const uint32_t ulSymbols = m_carrier->GetUlDataSymbols(m_slot);
+    m_interference->BeginSlot(dlSymbols > 0, ulSymbols > 0);
     for (uint32_t cell = 0; cell < m_cells.size(); ++cell)
     {
-        std::fill(m_cells[cell].power.begin(), m_cells[cell].power.end(), 0.0);
-        std::fill(m_cells[cell].sender.begin(), m_cells[cell].sender.end(), -1);
         if (dlSymbols > 0)
         {
             Schedule(cell, false, dlSymbols);
@@ -318,11 +369,13 @@ void NrRan::Measure()
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {
         // UEs measure in turn, so that the work is spread over the period.
-        if (m_slot != 0 && (m_slot + number) % m_cqiPeriodSlots != 0)
+        Ue& ue = m_ues[number];
+        const bool due = m_slot == 0 || (m_slot + number) % m_cqiPeriodSlots == 0 || ue.arrived;
+        if (!due || ue.cell == NO_CELL)
         {
             continue;
         }
-        Ue& ue = m_ues[number];
+        ue.arrived = false;
         const auto gains = m_channel->GetGains(ue.cell, number, 0);
         double mean = 0.0;
         for (const float gain : gains)
@@ -332,20 +385,9 @@ void NrRan::Measure()
         mean /= prbs;
         // Layer-3 filter with coefficient 1/4 (TS 38.331 clause 5.5.3.2: a = 1/2^(k/4), k = 8).
         ue.gain = ue.gain > 0.0 ? ue.gain + 0.25 * (mean - ue.gain) : mean;
+        // What the neighbours sent in the latest slot: as old as the measurement itself.
         std::vector<double> interference(prbs, 0.0);
-        for (uint32_t other = 0; other < m_cells.size(); ++other)
-        {
-            if (other == ue.cell)
-            {
-                continue;
-            }
-            const auto from = m_channel->GetGains(other, number, 0);
-            for (uint32_t prb = 0; prb < prbs; ++prb)
-            {
-                // What the neighbour sent in the latest slot: as old as the measurement itself.
-                interference[prb] += m_cells[other].power[prb] * from[prb];
-            }
-        }
+        m_interference->AddDownlink(number, ue.cell, 0, interference);
         const uint32_t channelLayers = m_channel->GetLayers();
         const double target = m_uplinkPower.GetTarget(ue.gain);
         for (const bool uplink : {false, true})
@@ -465,11 +507,15 @@ double NrRan::SendNewBlock(uint32_t number,
 
 uint32_t NrRan::ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t nextPrb)
 {
-    for (uint32_t number = 0; number < m_ues.size() && m_configuredPeriod > 0; ++number)
+    if (m_configuredPeriod == 0)
+    {
+        return nextPrb;
+    }
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
         // Every UE has its own slot of the period; one that is no uplink slot is left out.
-        if (ue.cell != cell || (m_slot + number) % m_configuredPeriod != 0)
+        if ((m_slot + number) % m_configuredPeriod != 0)
         {
             continue;
         }
@@ -499,14 +545,14 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
     NrScheduler& scheduler = *m_cells[cell].schedulers[uplink];
     const bool wantsQueue = scheduler.WantsQueue();
     m_candidates.clear();
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
-        if (ue.cell != cell)
+        NrLink& link = *ue.links[uplink];
+        if (!link.HasBlocks())
         {
             continue;
         }
-        NrLink& link = *ue.links[uplink];
         // Retransmissions first. They keep their PRBs and need as many symbols as the first one
         // had.
         for (NrHarqProcess& process : link.GetProcesses())
@@ -523,13 +569,9 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
     {
         nextPrb = ServeConfiguredGrants(cell, symbols, nextPrb);
     }
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
-        if (ue.cell != cell)
-        {
-            continue;
-        }
         NrLink& link = *ue.links[uplink];
         NrCandidate candidate;
         candidate.ue = number;
@@ -590,32 +632,24 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         nextPrb += m_served[at] > 0.0 ? share : 0;
     }
     std::size_t at = 0;
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
-        if (m_ues[number].cell == cell)
-        {
-            const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
-            m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
-        }
+        const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
+        m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
     }
 }
 
 void NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t firstPrb)
 {
     Ue& ue = m_ues[number];
-    Cell& cell = m_cells[ue.cell];
     const double power = uplink ? m_uplinkPower.GetPower(ue.gain, process.prbs) : m_gnbPower;
-    for (uint32_t prb = firstPrb; prb < firstPrb + process.prbs; ++prb)
+    if (uplink)
     {
-        if (uplink)
-        {
-            cell.sender[prb] = static_cast<int32_t>(number);
-            cell.sentPower[prb] = power;
-        }
-        else
-        {
-            cell.power[prb] = power;
-        }
+        m_interference->NoteUplink(ue.cell, number, firstPrb, process.prbs, power);
+    }
+    else
+    {
+        m_interference->NoteDownlink(ue.cell, firstPrb, process.prbs, power);
     }
     ++process.transmissions;
     process.state = NrHarqProcess::State::SENT;
@@ -630,26 +664,13 @@ void NrRan::Decode(const Transmission& t)
     const Ue& ue = m_ues[t.ue];
     m_sinr.resize(std::size_t{process.prbs} * process.layers);
     m_noise.assign(process.prbs, t.uplink ? m_gnbNoise : m_ueNoise);
-    for (uint32_t other = 0; other < m_cells.size(); ++other)
+    if (t.uplink)
     {
-        if (other == ue.cell)
-        {
-            continue;
-        }
-        const Cell& cell = m_cells[other];
-        for (uint32_t i = 0; i < process.prbs; ++i)
-        {
-            const uint32_t prb = t.firstPrb + i;
-            if (!t.uplink)
-            {
-                m_noise[i] += cell.power[prb] * m_channel->GetGains(other, t.ue, 0)[prb];
-            }
-            else if (const int32_t sender = cell.sender[prb]; sender >= 0)
-            {
-                const auto from = static_cast<uint32_t>(sender);
-                m_noise[i] += cell.sentPower[prb] * m_channel->GetGains(ue.cell, from, 0)[prb];
-            }
-        }
+        m_interference->AddUplink(ue.cell, t.firstPrb, m_noise);
+    }
+    else
+    {
+        m_interference->AddDownlink(t.ue, ue.cell, t.firstPrb, m_noise);
     }
     for (uint32_t layer = 0; layer < process.layers; ++layer)
     {
@@ -722,6 +743,52 @@ uint32_t NrRan::GetCells() const
 Ptr<NrScheduler> NrRan::GetScheduler(uint32_t cell, bool uplink) const
 {
     return m_cells.at(cell).schedulers[uplink];
+}
+
+uint32_t NrRan::GetCell(uint32_t ue) const
+{
+    return m_ues.at(ue).cell;
+}
+
+void NrRan::SetHandoverCallbacks(NrHandoverController::LeaveCallback leave,
+                                 NrHandoverController::CellCallback switchPath)
+{
+    m_leave = std::move(leave);
+    m_switchPath = std::move(switchPath);
+}
+
+Ptr<NrHandoverController> NrRan::GetHandoverController() const
+{
+    return m_handover;
+}
+
+void NrRan::Leave(uint32_t number, uint32_t target)
+{
+    Ue& ue = m_ues[number];
+    ue.links[0]->Reestablish(m_forward);
+    ue.links[1]->Reestablish(true); // the UE takes its own queue along
+    ue.cell = NO_CELL;
+    if (m_leave)
+    {
+        m_leave(number, target);
+    }
+}
+
+void NrRan::Enter(uint32_t number, uint32_t cell)
+{
+    Ue& ue = m_ues[number];
+    ue.cell = cell;
+    ue.gain = 0.0;
+    ue.arrived = true;
+    ue.buffer = NrBufferStatus(m_bufferConfig, number);
+    for (const auto& link : ue.links)
+    {
+        link->SetCell(cell);
+    }
+    if (ue.links[1]->GetDemandBytes() > 0)
+    {
+        ue.buffer.NoteData(m_slot);
+    }
 }
 
 int64_t NrRan::AssignStreams(int64_t stream)

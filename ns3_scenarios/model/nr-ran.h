@@ -5,7 +5,9 @@
 #include "nr-buffer-status.h"
 #include "nr-carrier.h"
 #include "nr-channel-source.h"
+#include "nr-handover-controller.h"
 #include "nr-harq-combining.h"
+#include "nr-interference.h"
 #include "nr-link.h"
 #include "nr-phy-abstraction.h"
 #include "nr-scheduler.h"
@@ -32,6 +34,9 @@ namespace ns3
 class NrRan : public Object
 {
   public:
+    /// Serving cell of a UE during a handover.
+    static constexpr uint32_t NO_CELL = UINT32_MAX;
+
     /// Takes an IP packet of a UE that left the air.
     using DeliverCallback = std::function<void(uint32_t ue, Ptr<Packet>)>;
 
@@ -113,6 +118,24 @@ class NrRan : public Object
     Ptr<NrScheduler> GetScheduler(uint32_t cell, bool uplink) const;
 
     /**
+     * \param ue the UE
+     * \return its serving cell; during a handover, NO_CELL
+     */
+    uint32_t GetCell(uint32_t ue) const;
+
+    /**
+     * \param leave told when a UE leaves its cell for another
+     * \param switchPath told when the core must switch its path
+     */
+    void SetHandoverCallbacks(NrHandoverController::LeaveCallback leave,
+                              NrHandoverController::CellCallback switchPath);
+
+    /**
+     * \return who decides on handovers
+     */
+    Ptr<NrHandoverController> GetHandoverController() const;
+
+    /**
      * \param stream first stream number
      * \return streams used
      */
@@ -126,15 +149,14 @@ class NrRan : public Object
         Ptr<NrLink> links[2];  //!< downlink, uplink
         double gain{0.0};      //!< filtered mean gain to the serving cell, for power control
         NrBufferStatus buffer; //!< uplink buffer as the gNB knows it
+        bool arrived{false};   //!< has not measured in its cell yet
     };
 
     /// A cell.
     struct Cell
     {
         Ptr<NrScheduler> schedulers[2]; //!< downlink, uplink
-        std::vector<double> power;      //!< transmitted downlink power of each PRB now, in W
-        std::vector<int32_t> sender;    //!< UE that transmits in each uplink PRB now, -1 none
-        std::vector<double> sentPower;  //!< power with which that UE transmits, in W
+        std::vector<uint32_t> ues;      //!< UEs that it serves in this slot
     };
 
     /// A transmission of this slot.
@@ -149,6 +171,12 @@ class NrRan : public Object
 
     /// The slot event.
     void Slot();
+
+    /// Takes a UE out of its cell: what is in the air is lost, queues stay.
+    void Leave(uint32_t ue, uint32_t target);
+
+    /// Puts a UE into a cell.
+    void Enter(uint32_t ue, uint32_t cell);
 
     /**
      * Takes new measurements where they are due.
@@ -242,33 +270,37 @@ class NrRan : public Object
      */
     void Decode(const Transmission& transmission);
 
-    Ptr<NrCarrier> m_carrier;              //!< the carrier
-    Ptr<NrPhyAbstraction> m_phy;           //!< error model
-    Ptr<NrChannelSource> m_channel;        //!< gains
-    Ptr<NrTraceSink> m_sink;               //!< records
-    Ptr<UniformRandomVariable> m_draw;     //!< decides on blocks
-    std::vector<Cell> m_cells;             //!< cells
-    std::vector<Ue> m_ues;                 //!< UEs
-    std::vector<Transmission> m_now;       //!< of this slot
-    DeliverCallback m_toUe;                //!< at the UE
-    DeliverCallback m_toNetwork;           //!< at the gNB
-    std::vector<float> m_sinr;             //!< scratch
-    std::vector<double> m_noise;           //!< scratch
-    std::vector<NrCandidate> m_candidates; //!< scratch
-    std::vector<uint32_t> m_shares;        //!< scratch
-    std::vector<float> m_groups;           //!< scratch
-    std::vector<std::size_t> m_places;     //!< scratch
-    std::vector<double> m_served;          //!< scratch
-    Ptr<NrHarqCombining> m_combining;      //!< of transmissions of a block
-    NrUplinkPower m_uplinkPower;           //!< power control
-    NrBufferStatus::Config m_bufferConfig; //!< delays of requests and reports
-    uint64_t m_slot{0};                    //!< number of the slot
-    uint64_t m_packets{0};                 //!< packets so far
-    Time m_end;                            //!< end of the slots
-    Time m_nextKpi;                        //!< end of the period
-    double m_gnbNoise{0.0};                //!< W a PRB
-    double m_ueNoise{0.0};                 //!< W a PRB
-    double m_gnbPower{0.0};                //!< W a PRB
+    Ptr<NrCarrier> m_carrier;                        //!< the carrier
+    Ptr<NrPhyAbstraction> m_phy;                     //!< error model
+    Ptr<NrChannelSource> m_channel;                  //!< gains
+    Ptr<NrTraceSink> m_sink;                         //!< records
+    Ptr<UniformRandomVariable> m_draw;               //!< decides on blocks
+    std::vector<Cell> m_cells;                       //!< cells
+    std::vector<Ue> m_ues;                           //!< UEs
+    std::vector<Transmission> m_now;                 //!< of this slot
+    DeliverCallback m_toUe;                          //!< at the UE
+    DeliverCallback m_toNetwork;                     //!< at the gNB
+    std::vector<float> m_sinr;                       //!< scratch
+    std::vector<double> m_noise;                     //!< scratch
+    std::vector<NrCandidate> m_candidates;           //!< scratch
+    std::vector<uint32_t> m_shares;                  //!< scratch
+    std::vector<float> m_groups;                     //!< scratch
+    std::vector<std::size_t> m_places;               //!< scratch
+    std::vector<double> m_served;                    //!< scratch
+    Ptr<NrHarqCombining> m_combining;                //!< of transmissions of a block
+    Ptr<NrInterference> m_interference;              //!< of other cells
+    Ptr<NrHandoverController> m_handover;            //!< moves UEs between cells
+    NrHandoverController::LeaveCallback m_leave;     //!< told of UEs that leave
+    NrHandoverController::CellCallback m_switchPath; //!< told of paths to switch
+    NrUplinkPower m_uplinkPower;                     //!< power control
+    NrBufferStatus::Config m_bufferConfig;           //!< delays of requests and reports
+    uint64_t m_slot{0};                              //!< number of the slot
+    uint64_t m_packets{0};                           //!< packets so far
+    Time m_end;                                      //!< end of the slots
+    Time m_nextKpi;                                  //!< end of the period
+    double m_gnbNoise{0.0};                          //!< W a PRB
+    double m_ueNoise{0.0};                           //!< W a PRB
+    double m_gnbPower{0.0};                          //!< W a PRB
 
     TypeId m_schedulerType;           //!< class of the schedulers
     TypeId m_ulSchedulerType;         //!< class of the uplink's
@@ -291,6 +323,7 @@ class NrRan : public Object
     uint32_t m_maxLayersUl{1};        //!< of a block
     Time m_kpiPeriod;                 //!< of records
     bool m_slotTrace{true};           //!< whether blocks are recorded
+    bool m_forward{true};             //!< whether queues are forwarded at a handover
 };
 
 } // namespace ns3

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "nr-rlc-um.h"
 
-#include "ns3/boolean.h"
 #include "ns3/simulator.h"
-#include "ns3/uinteger.h"
 
 #include <algorithm>
 
@@ -24,78 +22,21 @@ uint32_t RlcHeader(bool first, bool last)
     return first ? (last ? 1 : 2) : 4;
 }
 
-/// \return bytes of the MAC subheader of an RLC PDU (TS 38.321 clause 6.1.2: 8- or 16-bit length)
-uint32_t MacHeader(uint32_t rlcPdu)
-{
-    return rlcPdu < 256 ? 2 : 3;
-}
-
 } // namespace
 
 TypeId NrRlcUm::GetTypeId()
 {
     static TypeId tid =
         TypeId("ns3::NrRlcUm")
-            .SetParent<Object>()
+            .SetParent<NrRlc>()
             .SetGroupName("Cosim")
             .AddConstructor<NrRlcUm>()
-            .AddAttribute("QueueLimit",
-                          "Bytes that the queue holds; a packet that does not fit is dropped",
-                          UintegerValue(1000000),
-                          MakeUintegerAccessor(&NrRlcUm::m_queueLimit),
-                          MakeUintegerChecker<uint32_t>())
             .AddAttribute("ReassemblyTime",
                           "Time that a packet with missing pieces is waited for (t-Reassembly)",
                           TimeValue(MilliSeconds(35)),
                           MakeTimeAccessor(&NrRlcUm::m_reassemblyTime),
-                          MakeTimeChecker())
-            .AddAttribute("DiscardLate",
-                          "Discard packets from the queue whose deadline has passed",
-                          BooleanValue(false),
-                          MakeBooleanAccessor(&NrRlcUm::m_discardLate),
-                          MakeBooleanChecker());
+                          MakeTimeChecker());
     return tid;
-}
-
-void NrRlcUm::SetCallback(SduCallback callback)
-{
-    m_callback = std::move(callback);
-}
-
-void NrRlcUm::Enqueue(const NrSduPtr& sdu)
-{
-    sdu->pdcpHeader = PDCP_HEADER_BYTES;
-    sdu->enqueued = Simulator::Now();
-    if (m_queuedBytes + sdu->Size() > m_queueLimit)
-    {
-        sdu->closed = true;
-        sdu->reason = PacketReason::QUEUE_FULL;
-        m_callback(sdu, PacketEvent::DROP);
-        return;
-    }
-    m_queue.push_back(sdu);
-    m_queuedBytes += sdu->Size();
-    m_callback(sdu, PacketEvent::ENQUEUE);
-}
-
-void NrRlcUm::DiscardLate()
-{
-    if (!m_discardLate)
-    {
-        return;
-    }
-    const Time now = Simulator::Now();
-    std::erase_if(m_queue, [this, now](const NrSduPtr& sdu) {
-        if (sdu->started || sdu->deadline > now)
-        {
-            return false;
-        }
-        m_queuedBytes -= sdu->Size();
-        sdu->closed = true;
-        sdu->reason = PacketReason::DEADLINE;
-        m_callback(sdu, PacketEvent::DISCARD);
-        return true;
-    });
 }
 
 uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
@@ -107,14 +48,14 @@ uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
         const bool first = sdu->sent == 0;
         const uint32_t left = sdu->Size() - sdu->sent;
         const uint32_t room = bytes - used;
-        NrRlcSegment segment{sdu, sdu->sent, left, RlcHeader(first, true), 0};
-        segment.macHeader = MacHeader(segment.rlcHeader + left);
+        NrRlcSegment segment{sdu, sdu->sent, left, RlcHeader(first, true), 0, this};
+        segment.macHeader = GetMacHeader(segment.rlcHeader + left);
         if (segment.macHeader + segment.rlcHeader + left > room)
         {
             // A piece only: what the room leaves after its headers. A first piece carries its PDCP
             // header whole and a byte of the packet.
             segment.rlcHeader = RlcHeader(first, false);
-            segment.macHeader = MacHeader(room > 2 ? room - 2 : 0);
+            segment.macHeader = GetMacHeader(room > 2 ? room - 2 : 0);
             const uint32_t headers = segment.macHeader + segment.rlcHeader;
             const uint32_t least = headers + 1 + (first ? sdu->pdcpHeader : 0);
             if (room < least)
@@ -165,14 +106,14 @@ void NrRlcUm::Receive(const NrRlcSegment& segment)
     CloseIfLost(sdu);
 }
 
-void NrRlcUm::Lose(const NrRlcSegment& segment)
+void NrRlcUm::Lose(const NrRlcSegment& segment, PacketReason reason)
 {
     const NrSduPtr& sdu = segment.sdu;
     --sdu->segmentsUnderWay;
     if (!sdu->lost)
     {
         sdu->lost = true;
-        sdu->reason = PacketReason::HARQ_EXHAUSTED;
+        sdu->reason = reason;
     }
     CloseIfLost(sdu);
 }
@@ -186,40 +127,20 @@ void NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
     }
 }
 
-void NrRlcUm::Flush()
+void NrRlcUm::Reestablish(bool forward)
 {
-    for (const NrSduPtr& sdu : m_queue)
+    // What was sent in part is not sent again: the other end has thrown its part away.
+    if (!m_queue.empty() && m_queue.front()->started)
     {
-        if (!sdu->closed)
-        {
-            sdu->closed = true;
-            sdu->reason = sdu->lost ? sdu->reason : PacketReason::SIMULATION_END;
-            m_callback(sdu, PacketEvent::DROP);
-        }
+        const NrSduPtr sdu = m_queue.front();
+        m_queue.pop_front();
+        m_queuedBytes -= sdu->Size() - sdu->sent;
+        Drop(sdu, PacketReason::HANDOVER);
     }
-    m_queue.clear();
-    m_queuedBytes = 0;
-}
-
-uint64_t NrRlcUm::GetQueuedBytes() const
-{
-    return m_queuedBytes;
-}
-
-uint64_t NrRlcUm::GetDemandBytes() const
-{
-    // Every packet costs at most 3 bytes of MAC subheader and 4 of RLC header.
-    return m_queuedBytes + 7 * m_queue.size();
-}
-
-NrSduPtr NrRlcUm::GetHead() const
-{
-    return m_queue.empty() ? nullptr : m_queue.front();
-}
-
-const std::deque<NrSduPtr>& NrRlcUm::GetQueue() const
-{
-    return m_queue;
+    if (!forward)
+    {
+        DropWaiting(PacketReason::HANDOVER);
+    }
 }
 
 } // namespace ns3

@@ -13,6 +13,8 @@
 namespace ns3
 {
 
+class NrRlc;
+
 /**
  * An IP packet on its way over the air, with everything that is counted of it.
  *
@@ -24,22 +26,24 @@ struct NrSdu
 {
     Ptr<Packet> packet;              //!< the IP packet
     uint64_t id{0};                  //!< packet number in the run
-    uint64_t messageId{0};           //!< semantic message, 0 for none
+    uint64_t messageId{0};           //!< semantic message or PDU set, 0 for none
     double importance{0.0};          //!< PDU-set importance
     double share{0.0};               //!< share of the message's units in it, 0 unknown
     Time deadline{Time::Max()};      //!< useless afterwards
+    Time discardAt{Time::Max()};     //!< expiry of PDCP's discard timer
+    uint64_t count{0};               //!< PDCP COUNT, given when its first byte is sent
     uint32_t flow{0};                //!< flow number
     uint32_t bytes{0};               //!< IP bytes
     uint32_t pdcpHeader{0};          //!< bytes that PDCP puts in front
     Time enqueued;                   //!< entry into the RLC queue
-    uint32_t sent{0};                //!< bytes (PDCP PDU) given to transport blocks
-    uint32_t received{0};            //!< bytes (PDCP PDU) received
+    uint32_t sent{0};                //!< bytes (PDCP PDU) that were in a transport block once
+    uint32_t received{0};            //!< bytes (PDCP PDU) received (unacknowledged mode)
     uint32_t segmentsUnderWay{0};    //!< in transport blocks whose fate is open
     uint32_t airBytes{0};            //!< MAC, RLC and PDCP bytes spent, retransmissions too
     Time firstReceived{Time::Max()}; //!< start of the reassembly timer
     bool started{false};             //!< a byte of it was sent
     bool lost{false};                //!< a part of it is lost for good
-    bool closed{false};              //!< its fate was reported
+    bool closed{false};              //!< RLC is done with it: delivered upwards, or reported lost
     cosim::sim::PacketReason reason{cosim::sim::PacketReason::NONE}; //!< why it was lost
 
     /**
@@ -57,11 +61,15 @@ using NrSduPtr = std::shared_ptr<NrSdu>;
 /// A piece of an SDU in a transport block, with the header bytes that it costs there.
 struct NrRlcSegment
 {
-    NrSduPtr sdu;          //!< what it is a piece of
-    uint32_t offset{0};    //!< first byte in the PDCP PDU
-    uint32_t bytes{0};     //!< bytes of the PDCP PDU
-    uint32_t rlcHeader{0}; //!< RLC header bytes
-    uint32_t macHeader{0}; //!< MAC subheader bytes
+    NrSduPtr sdu;           //!< what it is a piece of
+    uint32_t offset{0};     //!< first byte in the PDCP PDU
+    uint32_t bytes{0};      //!< bytes of the PDCP PDU
+    uint32_t rlcHeader{0};  //!< RLC header bytes, or those of a whole control PDU
+    uint32_t macHeader{0};  //!< MAC subheader bytes
+    NrRlc* entity{nullptr}; //!< who filled it in; lives as long as the link
+    uint32_t again{0};      //!< of its bytes, those that RLC had sent before
+    bool poll{false};       //!< asks for a status report (acknowledged mode)
+    uint64_t sn{0};         //!< RLC sequence number, not wrapped (acknowledged mode)
 };
 
 } // namespace ns3

@@ -7,6 +7,7 @@
 #include "ns3/ipv4-header.h"
 #include "ns3/mac48-address.h"
 #include "ns3/node.h"
+#include "ns3/simulator.h"
 #include "ns3/udp-socket-factory.h"
 
 #include <stdexcept>
@@ -31,9 +32,14 @@ Ptr<Socket> Bind(Ptr<Node> node)
 }
 
 /// Puts a packet into a tunnel.
-void Tunnel(Ptr<Socket> socket, Ipv4Address to, uint32_t ue, Ptr<Packet> packet)
+void Tunnel(Ptr<Socket> socket,
+            Ipv4Address to,
+            uint32_t ue,
+            Ptr<Packet> packet,
+            uint8_t type = NrGtpHeader::G_PDU)
 {
     NrGtpHeader header;
+    header.m_type = type;
     header.m_length = static_cast<uint16_t>(packet->GetSize());
     header.m_teid = ue + 1;
     packet->AddHeader(header);
@@ -44,8 +50,15 @@ void Tunnel(Ptr<Socket> socket, Ipv4Address to, uint32_t ue, Ptr<Packet> packet)
 
 TypeId NrUpf::GetTypeId()
 {
-    static TypeId tid =
-        TypeId("ns3::NrUpf").SetParent<Object>().SetGroupName("Cosim").AddConstructor<NrUpf>();
+    static TypeId tid = TypeId("ns3::NrUpf")
+                            .SetParent<Object>()
+                            .SetGroupName("Cosim")
+                            .AddConstructor<NrUpf>()
+                            .AddAttribute("XnDelay",
+                                          "Time that a packet takes from one gNB to another",
+                                          TimeValue(MilliSeconds(2)),
+                                          MakeTimeAccessor(&NrUpf::m_xnDelay),
+                                          MakeTimeChecker(Time(0)));
     return tid;
 }
 
@@ -61,26 +74,46 @@ void NrUpf::Configure(Ptr<Node> node, Ptr<VirtualNetDevice> device, DownlinkCall
 void NrUpf::AddGnb(Ptr<Node> gnb, Ipv4Address gnbAddress, Ipv4Address upfAddress)
 {
     auto socket = Bind(gnb);
-    socket->SetRecvCallback(MakeCallback(&NrUpf::OnGnbReceive, this));
+    const auto cell = static_cast<uint32_t>(m_gnbs.size());
+    socket->SetRecvCallback(
+        Callback<void, Ptr<Socket>>([this, cell](Ptr<Socket> from) { OnGnbReceive(cell, from); }));
     m_gnbs.push_back({socket, gnbAddress, upfAddress});
 }
 
 void NrUpf::AddUe(uint32_t ue, Ipv4Address address, uint32_t cell)
 {
     m_ueOf[address.Get()] = ue;
-    m_cellOf.resize(std::max<std::size_t>(m_cellOf.size(), ue + 1));
-    m_cellOf[ue] = cell;
+    m_ues.resize(std::max<std::size_t>(m_ues.size(), ue + 1));
+    m_ues[ue].path = cell;
+    m_ues[ue].serving = cell;
+}
+
+void NrUpf::SetServing(uint32_t ue, uint32_t cell)
+{
+    m_ues.at(ue).serving = cell;
 }
 
 void NrUpf::SetCell(uint32_t ue, uint32_t cell)
 {
-    m_cellOf.at(ue) = cell;
+    Ue& own = m_ues.at(ue);
+    if (own.path == cell)
+    {
+        return;
+    }
+    Tunnel(m_socket, m_gnbs[own.path].address, ue, Create<Packet>(), NrGtpHeader::END_MARKER);
+    ++own.ending;
+    own.path = cell;
 }
 
-void NrUpf::SendUplink(uint32_t ue, Ptr<Packet> packet)
+void NrUpf::SendUplink(uint32_t ue, uint32_t cell, Ptr<Packet> packet)
 {
-    const Gnb& gnb = m_gnbs[m_cellOf[ue]];
+    const Gnb& gnb = m_gnbs[cell];
     Tunnel(gnb.socket, gnb.upfAddress, ue, packet);
+}
+
+uint64_t NrUpf::GetForwarded() const
+{
+    return m_forwarded;
 }
 
 bool NrUpf::OnVirtualSend(Ptr<Packet> packet,
@@ -98,7 +131,7 @@ bool NrUpf::OnVirtualSend(Ptr<Packet> packet,
     {
         return false; // no such UE: the address is free
     }
-    Tunnel(m_socket, m_gnbs[m_cellOf[found->second]].address, found->second, packet);
+    Tunnel(m_socket, m_gnbs[m_ues[found->second].path].address, found->second, packet);
     return true;
 }
 
@@ -117,14 +150,46 @@ void NrUpf::OnUpfReceive(Ptr<Socket> socket)
     }
 }
 
-void NrUpf::OnGnbReceive(Ptr<Socket> socket)
+void NrUpf::OnGnbReceive(uint32_t cell, Ptr<Socket> socket)
 {
     while (Ptr<Packet> packet = socket->Recv())
     {
         NrGtpHeader header;
         packet->RemoveHeader(header);
-        m_downlink(header.m_teid - 1, packet);
+        const uint32_t number = header.m_teid - 1;
+        Ue& ue = m_ues[number];
+        if (header.m_type == NrGtpHeader::END_MARKER)
+        {
+            Simulator::Schedule(m_xnDelay, &NrUpf::Release, this, number);
+        }
+        else if (cell != ue.serving)
+        {
+            ++m_forwarded;
+            Simulator::Schedule(m_xnDelay, [this, number, packet] { m_downlink(number, packet); });
+        }
+        else if (ue.ending > 0)
+        {
+            ue.held.push_back(packet);
+        }
+        else
+        {
+            m_downlink(number, packet);
+        }
     }
+}
+
+void NrUpf::Release(uint32_t number)
+{
+    Ue& ue = m_ues[number];
+    if (--ue.ending > 0)
+    {
+        return;
+    }
+    for (const auto& packet : ue.held)
+    {
+        m_downlink(number, packet);
+    }
+    ue.held.clear();
 }
 
 void NrUpf::DoDispose()

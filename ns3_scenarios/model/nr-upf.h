@@ -3,6 +3,7 @@
 #define NR_UPF_H
 
 #include "ns3/ipv4-address.h"
+#include "ns3/nstime.h"
 #include "ns3/object.h"
 #include "ns3/socket.h"
 #include "ns3/virtual-net-device.h"
@@ -19,7 +20,11 @@ namespace ns3
  *
  * Packets for a UE's address leave the UPF's IP stack through a virtual device, go in GTP-U over
  * UDP to the gNB that serves the UE, and from there to the air; uplink packets come the other way.
- * Which gNB serves a UE is one entry of a table, so that a handover is one call of SetCell.
+ *
+ * A handover (TS 23.502 clause 4.9.1.2): SetServing says that the UE is on its way, and packets
+ * that still come to its old gNB are forwarded to the new one, where they arrive XnDelay later.
+ * SetCell switches the path: the old tunnel ends with an end marker, and packets of the new path
+ * wait at the new gNB until that has been forwarded too, so that none overtakes another.
  */
 class NrUpf : public Object
 {
@@ -57,6 +62,14 @@ class NrUpf : public Object
     void AddUe(uint32_t ue, Ipv4Address address, uint32_t cell);
 
     /**
+     * A UE leaves its gNB for another, which packets that come to the old one are forwarded to.
+     *
+     * \param ue UE number
+     * \param cell its next cell
+     */
+    void SetServing(uint32_t ue, uint32_t cell);
+
+    /**
      * Switches a UE's path.
      *
      * \param ue UE number
@@ -68,9 +81,15 @@ class NrUpf : public Object
      * Takes a packet that a gNB received over the air.
      *
      * \param ue who sent it
+     * \param cell the gNB
      * \param packet the IP packet
      */
-    void SendUplink(uint32_t ue, Ptr<Packet> packet);
+    void SendUplink(uint32_t ue, uint32_t cell, Ptr<Packet> packet);
+
+    /**
+     * \return packets that were forwarded from one gNB to another
+     */
+    uint64_t GetForwarded() const;
 
   protected:
     void DoDispose() override;
@@ -94,14 +113,28 @@ class NrUpf : public Object
     void OnUpfReceive(Ptr<Socket> socket);
 
     /// Takes packets out of a tunnel at a gNB.
-    void OnGnbReceive(Ptr<Socket> socket);
+    void OnGnbReceive(uint32_t cell, Ptr<Socket> socket);
+
+    /// The old tunnel of a UE has ended: what waited for that goes on.
+    void Release(uint32_t ue);
+
+    /// What a gNB knows of a UE.
+    struct Ue
+    {
+        uint32_t path{0};              //!< cell that the core sends to
+        uint32_t serving{0};           //!< cell that serves it, or will
+        uint32_t ending{0};            //!< tunnels whose end marker is under way
+        std::vector<Ptr<Packet>> held; //!< packets of the new path that wait
+    };
 
     Ptr<Socket> m_socket;                          //!< at the UPF
     Ptr<VirtualNetDevice> m_device;                //!< the UEs' network
     DownlinkCallback m_downlink;                   //!< to the air
     std::vector<Gnb> m_gnbs;                       //!< by cell
     std::unordered_map<uint32_t, uint32_t> m_ueOf; //!< IP address to UE
-    std::vector<uint32_t> m_cellOf;                //!< UE to cell
+    std::vector<Ue> m_ues;                         //!< by number
+    Time m_xnDelay;                                //!< between gNBs
+    uint64_t m_forwarded{0};                       //!< packets
 };
 
 } // namespace ns3

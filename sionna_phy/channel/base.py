@@ -19,8 +19,9 @@ class ChannelBlockArray:
         number: from 0; block n begins where n-1 ends.
         t_start_s: simulated time of its first sample.
         sample_interval_s: each sample holds for so long.
-        gains: float32 power gains, linear, shape [times, cells, ues, layers, prbs], with path loss,
-            shadowing, antennas and beamforming.
+        gains: float32 power gains, linear, shape [times, cells, ues, planes, prbs], with path loss,
+            shadowing, antennas and beamforming. Planes are layers, and with `any_cell_serves` one
+            more: gains as interferers.
     """
 
     number: int
@@ -102,6 +103,13 @@ def _constant(spec: ChannelSpec) -> ChannelProducer:
     from sionna_phy.channel.constant import ConstantProducer
 
     return ConstantProducer(spec)
+
+
+@register("distance")
+def _distance(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.distance import DistanceProducer
+
+    return DistanceProducer(spec)
 
 
 @register("umi", "uma", "rma", "inh", "inf")

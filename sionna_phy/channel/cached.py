@@ -86,7 +86,7 @@ class CachedProducer(ChannelProducer):
         """Return a block, or None if it is not there or damaged (it is then computed again)."""
         spec = self.spec
         cells, ues = len(spec.cell_positions_m), len(spec.ue_positions_m)
-        shape = (spec.samples_per_block, cells, ues, spec.layers, spec.prbs)
+        shape = (spec.samples_per_block, cells, ues, spec.planes, spec.prbs)
         try:
             gains = np.load(self._path(number), allow_pickle=False)
         except (OSError, ValueError, EOFError):

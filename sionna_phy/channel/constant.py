@@ -16,5 +16,5 @@ class ConstantProducer(ChannelProducer):
         spec = self.spec
         serving = np.arange(len(spec.cell_positions_m))[:, None] == spec.serving_cell[None, :]
         one = np.where(serving, 10.0 ** (spec.gain_db / 10.0), 0.0).astype(np.float32)
-        shape = (spec.samples_per_block, *one.shape, spec.layers, spec.prbs)
+        shape = (spec.samples_per_block, *one.shape, spec.planes, spec.prbs)
         return np.broadcast_to(one[None, :, :, None, None], shape)

@@ -38,6 +38,7 @@ class Precoder:
 
     def __init__(self, spec: ChannelSpec) -> None:
         self._layers = spec.layers
+        self._any_cell_serves = spec.any_cell_serves
         self._snr = None if spec.tx_to_noise_db is None else 10 ** (spec.tx_to_noise_db / 10)
         self._books: list[Any] = []
         if spec.precoder == "codebook":
@@ -81,6 +82,26 @@ class Precoder:
         else:
             gains[serving_cell, ues] = best_rank(by_rank, self._snr, self._layers)
         return gains.permute(2, 0, 1, 4, 3)
+
+    def all_gains(self, response: Any, serving_cell: Any) -> Any:
+        """Return `gains`, or with `any_cell_serves` those of all links and a plane of interferers.
+
+        Args:
+            response: as in `gains`.
+            serving_cell: as in `gains`; without effect if any cell serves.
+
+        Returns:
+            Real tensor, shape [times, cells, ues, planes, prbs].
+        """
+        import torch
+
+        if not self._any_cell_serves:
+            return self.gains(response, serving_cell)
+        # Cell after cell as if it were the only one, serving all.
+        ues = torch.zeros(response.shape[1], dtype=torch.long)
+        serving = torch.cat([self.gains(cell[None], ues) for cell in response], dim=1)
+        power = (response.real**2 + response.imag**2).mean(dim=(2, 3))  # [cells, ues, times, prbs]
+        return torch.cat([serving, power.permute(2, 0, 1, 3)[:, :, :, None]], dim=3)
 
 
 def best_rank(by_rank: list[Any], snr: float, layers: int) -> Any:

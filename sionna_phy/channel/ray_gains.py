@@ -57,7 +57,7 @@ class RayGains:
         spec = self._spec
         cells, ues = len(spec.cell_positions_m), len(spec.ue_positions_m)
         samples = spec.samples_per_block
-        gains = np.empty((samples, cells, ues, spec.layers, spec.prbs), dtype=np.float32)
+        gains = np.empty((samples, cells, ues, spec.planes, spec.prbs), dtype=np.float32)
         if self._still_gains is not None:
             gains[:, :, self._still] = self._still_gains
         if self._evaluator is not None:
@@ -79,11 +79,12 @@ class RayGains:
         spec = self._spec
         serving = torch.as_tensor(np.asarray(spec.serving_cell, dtype=np.int64)[ues])
         cells = len(spec.cell_positions_m)
-        gains = np.empty((samples, cells, len(ues), spec.layers, spec.prbs), dtype=np.float32)
+        gains = np.empty((samples, cells, len(ues), spec.planes, spec.prbs), dtype=np.float32)
         first = 0
         for part in range(evaluator.parts()):
             response = evaluator.response(part, start_s)
             last = first + response.shape[1]
-            gains[:, :, first:last] = self._precoder.gains(response, serving[first:last]).numpy()
+            part_gains = self._precoder.all_gains(response, serving[first:last])
+            gains[:, :, first:last] = part_gains.numpy()
             first = last
         return gains

@@ -31,6 +31,8 @@ class RaySet:
         delay_s: float64, shape [cells, ues, paths].
         ue_antennas: of a UE.
         gnb_antennas: of a gNB.
+        turns_per_m: turns of a ray's phase for each metre that the UE goes along x, y and z,
+            float64, shape [cells, ues, paths, rays, 3]; None unless UEs move along tracks.
     """
 
     amplitude: Any
@@ -38,6 +40,7 @@ class RaySet:
     delay_s: Any
     ue_antennas: int
     gnb_antennas: int
+    turns_per_m: Any = None
 
     def of_ues(self, first: int, last: int) -> "RaySet":
         """Return the rays of UEs `first` to `last` - 1."""
@@ -56,6 +59,7 @@ class RaySet:
             delay_s=self.delay_s[:, part].contiguous(),
             ue_antennas=self.ue_antennas,
             gnb_antennas=self.gnb_antennas,
+            turns_per_m=None if self.turns_per_m is None else self.turns_per_m[:, part],
         )
 
 

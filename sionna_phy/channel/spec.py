@@ -28,6 +28,12 @@ class ChannelSpec:
         ue_velocities_m_s: shape [ues, 3].
         ue_indoor: shape [ues].
         serving_cell: shape [ues]; these links are beamformed, the others interfere.
+        any_cell_serves: every link is beamformed, and one more plane behind the layers has all
+            links' gains as interferers: for simulations in which UEs change their cells.
+        ue_tracks_m: time in s, x, y and z of points between which UEs move in straight lines,
+            shape [ues, points, 4]; None: they stay where they are, and velocities make Doppler.
+        wrap_lattice_m: two vectors by which the layout is repeated, shape [2, 2]: a UE sees the
+            nearest copy of a cell; None: no wrap-around.
         gnb_rows: antenna rows of a panel, half a wavelength apart.
         gnb_columns: antenna columns.
         gnb_polarisation: "single" (vertical) or "dual" (cross-polarised: twice the antennas).
@@ -77,6 +83,9 @@ class ChannelSpec:
     ue_velocities_m_s: Array
     ue_indoor: npt.NDArray[np.bool_]
     serving_cell: npt.NDArray[np.int64]
+    any_cell_serves: bool = False
+    ue_tracks_m: Array | None = None
+    wrap_lattice_m: Array | None = None
     gnb_rows: int = 1
     gnb_columns: int = 1
     gnb_polarisation: Literal["single", "dual"] = "single"
@@ -121,6 +130,16 @@ class ChannelSpec:
         for name, (value, rows, rest) in shapes.items():
             if value is not None and _rows(value, name, rest) != rows:
                 raise ChannelSpecError(f"{name} must have {rows} rows, one for each of them")
+        if self.ue_tracks_m is not None:
+            shape = np.asarray(self.ue_tracks_m).shape
+            if len(shape) != 3 or shape[0] != ues or shape[1] < 1 or shape[2] != 4:
+                raise ChannelSpecError(
+                    f"ue_tracks_m must have shape [{ues}, points, 4], not {list(shape)}"
+                )
+            if np.any(np.diff(np.asarray(self.ue_tracks_m)[..., 0], axis=1) < 0):
+                raise ChannelSpecError("ue_tracks_m: times of a UE must not fall")
+        if self.wrap_lattice_m is not None and np.asarray(self.wrap_lattice_m).shape != (2, 2):
+            raise ChannelSpecError("wrap_lattice_m must be two vectors, shape [2, 2]")
         serving = np.asarray(self.serving_cell)
         if serving.min() < 0 or serving.max() >= cells:
             raise ChannelSpecError(f"serving_cell: cells are numbered 0 to {cells - 1}")
@@ -142,6 +161,11 @@ class ChannelSpec:
                 f"layers: {self.layers} layers need as many antennas on both sides; there are "
                 f"{self.ue_antennas} at a UE and {self.gnb_antennas} at a gNB"
             )
+
+    @property
+    def planes(self) -> int:
+        """Return the size of a block's axis of layers, with the plane of interferers' gains."""
+        return self.layers + int(self.any_cell_serves)
 
     @property
     def gnb_antennas(self) -> int:

@@ -25,9 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sionna_phy.channel.base import ChannelProducer
+from sionna_phy.channel.moving import LargeScaleTrack, MovingGains
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
+from sionna_phy.geometry import nearest_images
 from sionna_phy.threads import one_thread
 
 SUB_CLUSTERS = (
@@ -62,7 +64,7 @@ class Tr38901Producer(ChannelProducer):
         super().__init__(spec)
         if spec.model in ("inh", "inf") and not np.all(spec.ue_indoor):
             raise ChannelSpecError(f'ue_indoor: all UEs of the model "{spec.model}" are indoors')
-        self._sum: RayGains | None = None
+        self._sum: RayGains | MovingGains | None = None
         self._large_scale: LargeScale | None = None
 
     @property
@@ -79,13 +81,19 @@ class Tr38901Producer(ChannelProducer):
         with one_thread(), sionna_seed(self.spec.seed):
             model = make_model(self.spec)
             rays, self._large_scale = draw_rays(model, self.spec)
-            self._sum = RayGains(rays, self.spec)
+            if self.spec.ue_tracks_m is None:
+                self._sum = RayGains(rays, self.spec)
+            else:
+                self._sum = MovingGains(rays, LargeScaleTrack(model, self.spec), self.spec)
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`."""
         self.prepare()
         assert self._sum is not None
-        return self._sum.gains(number)
+        if self.spec.ue_tracks_m is None:
+            return self._sum.gains(number)
+        with sionna_seed(self.spec.seed):  # Sionna draws for indoor UEs at every change of place
+            return self._sum.gains(number)
 
 
 @contextmanager
@@ -130,6 +138,9 @@ def make_model(spec: ChannelSpec) -> Any:
         "in_state": _mask(spec.ue_indoor, ues),
         "los": {"random": "random", "always": True, "never": False}[spec.los],
     }
+    if spec.wrap_lattice_m is not None:
+        images = nearest_images(spec.cell_positions_m, spec.ue_positions_m, spec.wrap_lattice_m)
+        topology["bs_virtual_loc"] = _tensor(images)
     if spec.model == "rma":
         model: Any = RMa(**common)
         # Said explicitly: left out, Sionna puts every outdoor UE into a car, 9 dB down.
@@ -215,6 +226,19 @@ def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
     shifts = torch.cat([shifts, direct_shift], dim=2)
     delays = torch.cat([delays, delays.min(dim=-1, keepdim=True).values], dim=2)
 
+    turns = None
+    if spec.ue_tracks_m is not None:
+        # What a metre along each axis turns: the shift of a UE with 1 m/s in that direction.
+        axes = []
+        for axis in torch.eye(3, dtype=torch.float64):
+            unit = axis.expand(velocity.shape)
+            part = along(rays.zoa[0], rays.aoa[0], unit) * per_metre
+            part = _paths(part[..., None], part, rays, torch.zeros(()))[1]
+            direct_part = along(topology.los_zoa[0], topology.los_aoa[0], unit) * per_metre
+            padded = torch.nn.functional.pad(direct_part[..., None, None], (0, ray_count - 1))
+            axes.append(torch.cat([part, padded], dim=2))
+        turns = torch.stack(axes, dim=-1)
+
     shadowing = lsp.sf[0] if spec.shadowing else torch.ones_like(lsp.sf[0])
     path_loss = lsp.pathloss[0] if spec.pathloss else torch.zeros_like(shadowing)
     voltage = torch.sqrt(shadowing) * 10.0 ** (-path_loss / 20.0)
@@ -229,6 +253,7 @@ def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
         delay_s=delays.contiguous(),
         ue_antennas=spec.ue_antennas,
         gnb_antennas=spec.gnb_antennas,
+        turns_per_m=turns,
     )
     return ray_set, large_scale
 

@@ -66,6 +66,10 @@ enum class PacketReason : std::uint32_t
     REASSEMBLY = 3,     ///< reassembly timer, another part is missing
     DEADLINE = 4,       ///< its deadline passed in the queue
     SIMULATION_END = 5, ///< still under way when the simulation ended
+    REORDERING = 6,     ///< came after PDCP's reordering timer had given it up
+    RLC_RETX = 7,       ///< RLC's limit of retransmissions in acknowledged mode
+    HANDOVER = 8,       ///< sent in part, or not forwarded, when its UE left the cell
+    DISCARD_TIMER = 9,  ///< PDCP's discard timer expired in the queue
 };
 
 enum class Direction : std::uint32_t
@@ -210,26 +214,32 @@ enum class Direction : std::uint32_t
 /// phy = retransmitted + padding + mac_header + rlc_header + pdcp_header + sdu_sent, and
 /// sdu_sent = sdu_delivered + sdu_lost + sdu_in_flight;  sdu bytes are IP packets, and
 /// sdu_delivered = app_delivered + ip_udp_header (for UDP flows).
-#define COSIM_COUNTER_FIELDS(F, A)  \
-    F(std::uint32_t, cell)          \
-    F(std::uint32_t, ue)            \
-    F(std::uint32_t, direction)     \
-    F(std::uint32_t, reserved)      \
-    F(std::uint64_t, phy)           \
-    F(std::uint64_t, retransmitted) \
-    F(std::uint64_t, padding)       \
-    F(std::uint64_t, mac_header)    \
-    F(std::uint64_t, rlc_header)    \
-    F(std::uint64_t, pdcp_header)   \
-    F(std::uint64_t, sdu_sent)      \
-    F(std::uint64_t, sdu_delivered) \
-    F(std::uint64_t, sdu_lost)      \
-    F(std::uint64_t, sdu_in_flight) \
-    F(std::uint64_t, ip_udp_header) \
+/// Acknowledged mode: payload that RLC sends again counts as retransmitted, and its part is
+/// rlc_retransmitted; status reports count as rlc_header, and their part is rlc_status.
+#define COSIM_COUNTER_FIELDS(F, A)      \
+    F(std::uint32_t, cell)              \
+    F(std::uint32_t, ue)                \
+    F(std::uint32_t, direction)         \
+    F(std::uint32_t, reserved)          \
+    F(std::uint64_t, phy)               \
+    F(std::uint64_t, retransmitted)     \
+    F(std::uint64_t, rlc_retransmitted) \
+    F(std::uint64_t, rlc_status)        \
+    F(std::uint64_t, padding)           \
+    F(std::uint64_t, mac_header)        \
+    F(std::uint64_t, rlc_header)        \
+    F(std::uint64_t, pdcp_header)       \
+    F(std::uint64_t, sdu_sent)          \
+    F(std::uint64_t, sdu_delivered)     \
+    F(std::uint64_t, sdu_lost)          \
+    F(std::uint64_t, sdu_in_flight)     \
+    F(std::uint64_t, ip_udp_header)     \
     F(std::uint64_t, app_delivered)
 
 /// Header of one channel block; the array that follows is float32, C order,
-/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included).
+/// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included). With
+/// `interference` 1, the last of the layers is none: it holds the gains of links as interferers,
+/// without beamforming, and the others are those of links that may serve.
 #define COSIM_CHANNEL_BLOCK_FIELDS(F, A) \
     F(std::uint64_t, number)             \
     F(double, t_start_s)                 \
@@ -239,7 +249,7 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, ues)                \
     F(std::uint32_t, layers)             \
     F(std::uint32_t, prbs)               \
-    F(std::uint32_t, reserved)
+    F(std::uint32_t, interference)
 
 COSIM_RECORD(SetupRequest, COSIM_SETUP_REQUEST_FIELDS);
 COSIM_RECORD(SetupPart, COSIM_SETUP_PART_FIELDS);

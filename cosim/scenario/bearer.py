@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What every flow says about its radio bearer: RLC mode, PDCP, queue."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from cosim.scenario.base import Section, quantity
+from cosim.scenario.errors import Problem, show
+
+
+class BearerSection(Section):
+    """The radio bearer of a flow; the base of all [[traffic]] tables."""
+
+    rlc: Literal["um", "am"] = quantity(
+        "um",
+        "RLC mode: unacknowledged, or acknowledged (what HARQ loses is sent again)",
+        source="TS 38.322 clause 4.2.1",
+    )
+    sn_bits: Literal[12, 18] = quantity(
+        12,
+        "length of PDCP sequence numbers, and of RLC's in acknowledged mode",
+        unit="bit",
+        source="TS 38.323 clause 6.3.2, TS 38.322 clause 6.2.3.3",
+    )
+    in_order: bool = quantity(
+        False,
+        "PDCP delivers packets in the order in which they were sent",
+        source="TS 38.323 clause 5.2.2",
+    )
+    reordering_s: float | None = quantity(
+        None,
+        "how long a packet that is missing holds up later ones with in_order; by default 0.1 in "
+        "unacknowledged and 1 in acknowledged mode",
+        unit="s",
+        source="t-Reordering, TS 38.323 clause 7.3",
+        gt=0.0,
+        le=10.0,
+    )
+    discard_timer_s: float | None = quantity(
+        None,
+        "time in the queue after which a packet is discarded; by default never",
+        unit="s",
+        source="discardTimer, TS 38.323 clause 7.3",
+        gt=0.0,
+        le=100.0,
+    )
+    queue_bytes: int | None = quantity(
+        None,
+        "RLC queue of the flow; by default mac.queue_limit_bytes",
+        unit="bytes",
+        ge=100,
+        le=2**32 - 1,
+    )
+
+
+def bearer_options(bearer: BearerSection) -> str:
+    """Return the options of a flow's statement for ns-3, each with a space before it."""
+    options: dict[str, Any] = {}
+    if bearer.rlc != "um":
+        options["rlc"] = bearer.rlc
+    if bearer.sn_bits != 12:
+        options["sn_bits"] = bearer.sn_bits
+    if bearer.in_order:
+        options["in_order"] = 1
+    if bearer.reordering_s is not None:
+        options["reordering_ms"] = repr(bearer.reordering_s * 1e3)
+    if bearer.discard_timer_s is not None:
+        options["discard_timer_ms"] = repr(bearer.discard_timer_s * 1e3)
+    if bearer.queue_bytes is not None:
+        options["queue_bytes"] = bearer.queue_bytes
+    return "".join(f" {name}={value}" for name, value in options.items())
+
+
+def check_bearer(bearer: BearerSection, at: str, *, pattern: str) -> Iterator[Problem]:
+    """Yield what is wrong with a flow's bearer.
+
+    Args:
+        bearer: of the traffic table.
+        at: the table's path.
+        pattern: TDD pattern of the carrier, empty with FDD.
+    """
+    for direction, letters, carries in (("uplink", "U", "downlink"), ("downlink", "DS", "uplink")):
+        if bearer.rlc == "am" and pattern and not set(pattern) & set(letters):
+            yield Problem(
+                f"{at}.rlc",
+                show(bearer.rlc),
+                f'only "um": status reports of {carries} data travel in the {direction}, and '
+                f"carrier.tdd_pattern = {show(pattern)} has none",
+            )
+    if bearer.reordering_s is not None and not bearer.in_order:
+        yield Problem(f"{at}.reordering_s", show(bearer.reordering_s), "only with in_order = true")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""UEs on their way: rays drawn once, followed along tracks.
+
+A ray keeps its direction and delay; its phase turns with the UE's position along it, so Doppler
+follows every change of course. What changes over many metres is added to a link as a whole, in dB:
+path loss by Sionna's formulas at the new distance, a cell's element pattern in the UE's new
+direction, and shadow fading that fades out of its first value with the distance walked: a
+first-order autoregression with the model's correlation distance (TR 38.901 clause 7.4.4).
+
+Approximate: line of sight stays what it was drawn as; angles and delays stay those of the first
+position (spatial consistency procedures of TR 38.901 clause 7.6.3 are not applied).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sionna_phy.channel.precoding import Precoder
+from sionna_phy.channel.rays import BYTES_AT_ONCE, RaySet, _phasor
+from sionna_phy.channel.spec import ChannelSpec
+from sionna_phy.geometry import element_gain_db, nearest_images, positions_at
+from sionna_phy.threads import one_thread
+
+Array = npt.NDArray[np.float64]
+STEPS_A_CORRELATION = 4
+"""Drawn points of shadow fading in a correlation distance."""
+
+
+class LargeScaleTrack:
+    """Change in gain of all links since time 0.
+
+    Args:
+        model: Sionna's, with nodes where they are at time 0 and everything drawn.
+        spec: with tracks.
+    """
+
+    def __init__(self, model: Any, spec: ChannelSpec) -> None:
+        assert spec.ue_tracks_m is not None
+        self._model = model
+        self._spec = spec
+        scenario = model._scenario
+        self._los = scenario.los.clone()
+        self._sigma_db = self._parameter("sigmaSF")
+        self._correlation_m = np.maximum(self._parameter("corrDistSF"), 1.0)
+        self._walked = [_walked(track) for track in spec.ue_tracks_m]
+        self._shadow = self._draw_shadowing() if spec.shadowing else None
+        self._start_db = self._state_db(0.0)
+
+    def _parameter(self, name: str) -> Array:
+        value = self._model._scenario.get_param(name)[0]
+        return np.asarray(value.to("cpu").numpy(), dtype=np.float64)
+
+    def _draw_shadowing(self) -> list[list[Array]]:
+        """Return normal deviates along each UE's way, one list a cell; 0 at the beginning.
+
+        Cells of one site share them, as they share what stands in the way.
+        """
+        spec = self._spec
+        sites: dict[tuple[float, ...], int] = {}
+        site = [
+            sites.setdefault(tuple(p), len(sites)) for p in spec.cell_positions_m.round(3).tolist()
+        ]
+        keep = np.exp(-1.0 / STEPS_A_CORRELATION)
+        out: list[list[Array]] = []
+        for cell in range(len(site)):
+            row = []
+            for ue, walked in enumerate(self._walked):
+                step_m = self._correlation_m[cell, ue] / STEPS_A_CORRELATION
+                count = int(walked[1][-1] / step_m) + 2
+                rng = np.random.Generator(np.random.PCG64([spec.seed, 1, site[cell], ue]))
+                deviates = rng.standard_normal(count)
+                # What Sionna drew for time 0 is forgotten at the same rate.
+                state = np.zeros(count)
+                for index in range(1, count):
+                    state[index] = keep * state[index - 1] + np.sqrt(1 - keep**2) * deviates[index]
+                row.append(state)
+            out.append(row)
+        return out
+
+    def _state_db(self, t_s: float) -> Array:
+        """Return what a link's gain owes to its geometry at a time, shape [cells, ues]."""
+        import torch
+
+        spec = self._spec
+        assert spec.ue_tracks_m is not None
+        ues = positions_at(spec.ue_tracks_m, np.array([t_s]))[0]
+        images = nearest_images(spec.cell_positions_m, ues, spec.wrap_lattice_m)
+        state = np.zeros(images.shape[:2])
+        if spec.pathloss:
+            self._model.set_topology(
+                ut_loc=torch.as_tensor(ues, dtype=torch.float32)[None],
+                bs_virtual_loc=torch.as_tensor(images, dtype=torch.float32)[None],
+                los=self._los,
+            )
+            state -= self._model._scenario.basic_pathloss[0].to(torch.float64).numpy()
+        if spec.gnb_pattern == "38.901" and spec.cell_orientations_rad is not None:
+            state += element_gain_db(images, ues, spec.cell_orientations_rad)
+        return state
+
+    def change_db(self, t_s: float) -> Array:
+        """Return the change in gain since time 0, in dB, shape [cells, ues]."""
+        change = self._state_db(t_s) - self._start_db
+        if self._shadow is not None:
+            for cell, row in enumerate(self._shadow):
+                for ue, deviates in enumerate(row):
+                    times, metres = self._walked[ue]
+                    step_m = self._correlation_m[cell, ue] / STEPS_A_CORRELATION
+                    at = np.interp(t_s, times, metres) / step_m
+                    grid = np.arange(len(deviates))
+                    change[cell, ue] += self._sigma_db[cell, ue] * np.interp(at, grid, deviates)
+        return change
+
+
+def _walked(track: Array) -> tuple[Array, Array]:
+    """Return the times of a track's points and the metres walked until then."""
+    legs = np.linalg.norm(np.diff(track[:, 1:], axis=0), axis=1)
+    return track[:, 0], np.concatenate([[0.0], np.cumsum(legs)])
+
+
+class MovingGains:
+    """Blocks of gains of rays along tracks.
+
+    Args:
+        rays: of all links at time 0, with `turns_per_m`.
+        large_scale: what changes over many metres.
+        spec: with tracks.
+    """
+
+    def __init__(self, rays: RaySet, large_scale: LargeScaleTrack, spec: ChannelSpec) -> None:
+        import torch
+
+        assert rays.turns_per_m is not None and spec.ue_tracks_m is not None
+        self._spec = spec
+        self._large_scale = large_scale
+        self._precoder = Precoder(spec)
+        cells, ues, paths, pairs, count = rays.amplitude.shape
+        samples = spec.samples_per_block
+        largest = cells * 16 * max(paths * count * samples, pairs * samples * spec.prbs)
+        group = int(np.clip(BYTES_AT_ONCE // max(1, largest), 1, ues))
+        self._groups = [(n, min(n + group, ues)) for n in range(0, ues, group)]
+        self._parts = [rays.of_ues(first, last) for first, last in self._groups]
+        frequencies = torch.as_tensor(spec.prb_centres_hz, dtype=torch.float64)
+        self._delays = [_phasor(-p.delay_s[..., None] * frequencies) for p in self._parts]
+        self._home = positions_at(spec.ue_tracks_m, np.zeros(1))[0]
+
+    def gains(self, number: int) -> npt.NDArray[np.float32]:
+        """Return block `number`, shape [times, cells, ues, planes, prbs]."""
+        import torch
+
+        spec = self._spec
+        assert spec.ue_tracks_m is not None
+        start_s = number * spec.block_duration_s
+        offsets = np.arange(spec.samples_per_block, dtype=np.float64) * spec.sample_interval_s
+        times = np.asarray(start_s + offsets, dtype=np.float64)
+        moved = positions_at(spec.ue_tracks_m, times) - self._home
+        # In straight lines of dB from one block's beginning to the next one's.
+        ends = [self._large_scale.change_db(start_s + d) for d in (0.0, spec.block_duration_s)]
+        share = (offsets / spec.block_duration_s)[:, None, None]
+        voltage = 10.0 ** ((ends[0] + share * (ends[1] - ends[0])) / 20.0)  # [times, cells, ues]
+        cells, ues = len(spec.cell_positions_m), len(spec.ue_positions_m)
+        out = np.empty((len(offsets), cells, ues, spec.planes, spec.prbs), dtype=np.float32)
+        serving = torch.as_tensor(np.asarray(spec.serving_cell, dtype=np.int64))
+        with torch.no_grad(), one_thread():
+            for (first, last), rays, delays in zip(
+                self._groups, self._parts, self._delays, strict=True
+            ):
+                way = torch.as_tensor(moved[:, first:last], dtype=torch.float64)
+                turns = torch.einsum("cuprx,sux->cuprs", rays.turns_per_m, way)
+                paths = rays.amplitude @ _phasor(turns)  # [cells, ues, paths, pairs, samples]
+                scale = torch.as_tensor(voltage[:, :, first:last], dtype=torch.float32)
+                paths = paths * scale.permute(1, 2, 0)[:, :, None, None, :]
+                _, count, _, pairs, samples = paths.shape
+                by_path = paths.permute(0, 1, 3, 4, 2).reshape(cells, count, pairs * samples, -1)
+                response = (by_path @ delays).reshape(
+                    cells, count, rays.ue_antennas, rays.gnb_antennas, samples, -1
+                )
+                gains = self._precoder.all_gains(response, serving[first:last])
+                out[:, :, first:last] = gains.numpy()
+        return out
