@@ -41,6 +41,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         gnb_columns=gnb.antenna_columns,
         gnb_polarisation=gnb.polarisation,
         ue_antennas=ues.antennas,
+        layers=max(scenario.mac.max_layers, scenario.mac.ul_max_layers),
         los=channel.los,
         shadowing=channel.shadowing,
         gain_db=channel.gain_db,

@@ -7,6 +7,7 @@ each node and flow; `docs/architecture.md` lists the statements.
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,25 @@ from cosim.plan import Plan
 from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
+from cosim.scenario.traffic import Traffic
+from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
 
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
+
+SCHEDULERS = {
+    "pf": "ns3::NrPfScheduler",
+    "rr": "ns3::NrRrScheduler",
+    "max-ci": "ns3::NrMaxCiScheduler",
+    "edf": "ns3::NrEdfScheduler",
+    "m-lwdf": "ns3::NrMlwdfScheduler",
+    "qos": "ns3::NrQosScheduler",
+    "importance-first": "ns3::NrImportanceScheduler",
+    "semantic-efficiency": "ns3::NrSemanticScheduler",
+    "marginal-utility": "ns3::NrUtilityScheduler",
+    "python": "ns3::NrExternalScheduler",
+}
+"""Scheduler of a scenario → its class in ns-3."""
 
 
 class Ns3NotFoundError(RuntimeError):
@@ -45,18 +62,38 @@ def find_executable() -> Path:
     return path
 
 
-def setup_text(plan: Plan) -> str:
-    """Return the configuration text of a plan."""
+def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) -> str:
+    """Return the configuration text of a plan.
+
+    Args:
+        plan: what to simulate.
+        utilities: by flow, for schedulers that look at the receivers' accuracy.
+    """
     scenario = plan.scenario
     mac, gnb, ues, carrier = scenario.mac, scenario.gnb, scenario.ues, scenario.carrier
     backhaul, traces = scenario.backhaul, scenario.traces
-    scheduler = {"pf": "ns3::NrPfScheduler", "rr": "ns3::NrRrScheduler"}[mac.scheduler]
     defaults: dict[str, object] = {
         "ns3::NrCarrier::Numerology": carrier.numerology,
         "ns3::NrCarrier::Prbs": scenario.prb_count,
         "ns3::NrCarrier::TddPattern": carrier.tdd_pattern if carrier.duplex == "tdd" else "",
         "ns3::NrCarrier::McsTable": mac.mcs_table,
-        "ns3::NrRan::Scheduler": scheduler,
+        "ns3::NrRan::Scheduler": SCHEDULERS[mac.scheduler],
+        "ns3::NrRan::UlScheduler": SCHEDULERS[mac.ul_scheduler or mac.scheduler],
+        "ns3::NrExternalScheduler::ByWeight": str(mac.python_action == "weights").lower(),
+        "ns3::NrExternalScheduler::PeriodSlots": mac.python_period_slots,
+        "ns3::NrLink::AverageSlots": mac.pf_window_slots,
+        "ns3::NrRan::MaxLayers": mac.max_layers,
+        "ns3::NrRan::MaxUlLayers": mac.ul_max_layers,
+        "ns3::NrRan::SrPeriod": mac.sr_period_slots,
+        "ns3::NrRan::SrGrantBytes": mac.sr_grant_bytes,
+        "ns3::NrRan::BsrDelay": mac.bsr_delay_slots,
+        "ns3::NrRan::ConfiguredGrantPeriod": mac.configured_grant_period_slots,
+        "ns3::NrRan::ConfiguredGrantBytes": mac.configured_grant_bytes,
+        "ns3::NrHarqCombining::IncrementalRedundancy": str(
+            mac.harq_combining == "incremental"
+        ).lower(),
+        "ns3::NrLinkAdaptation::StepDb": mac.olla_step_db,
+        "ns3::NrLinkAdaptation::LimitDb": mac.olla_limit_db,
         "ns3::NrRan::GnbTxPower": gnb.tx_power_dbm,
         "ns3::NrRan::GnbNoiseFigure": gnb.noise_figure_db,
         "ns3::NrRan::UeTxPower": ues.tx_power_dbm,
@@ -108,6 +145,7 @@ def setup_text(plan: Plan) -> str:
         common = (
             f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
             f"fiveqi={traffic.fiveqi} priority={traffic.priority}{bearer_options(traffic)}"
+            + _harq_options(traffic)
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
@@ -122,7 +160,19 @@ def setup_text(plan: Plan) -> str:
                 f"packet_bytes={traffic.packet_bytes} start_s={traffic.start_s!r} "
                 f"stop_s={min(traffic.stop_s, scenario.run.duration_s)!r}"
             )
+    for number, curve in sorted((utilities or {}).items()):
+        accuracy = ",".join(repr(value) for value in curve.accuracy)
+        lines.append(f"semantic {number} message_bytes={curve.message_bytes!r} accuracy={accuracy}")
     return "\n".join(lines) + "\n"
+
+
+def _harq_options(traffic: Traffic) -> str:
+    """Return the flow's options on its number of transmissions, where its kind has any."""
+    most = getattr(traffic, "max_harq_tx", None)
+    text = "" if most is None else f" max_harq_tx={most}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
+        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
+    return text
 
 
 def _handover_defaults(handover: HandoverSection) -> dict[str, object]:

@@ -23,9 +23,10 @@ from cosim.channel_process import channel_spec, spec_to_json
 from cosim.plan import Plan
 from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
+from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
 from cosim.workload import Workload
-from sionna_phy.abstraction import eesm_beta, load_bler_table
+from sionna_phy.abstraction import beta_of, load_bler_table
 
 WAIT_S = 0.25
 START_TIMEOUT_S = 60.0
@@ -42,6 +43,7 @@ def _expected_schema() -> dict[str, list[int]]:
     records = {
         "setup": ("SetupRequest", "SetupPart"),
         "agents": ("NodeEvent", "NodeAction"),
+        "scheduler": ("SchedulerCandidate", "SchedulerDecision"),
         "slots": ("SlotRecord",),
         "packets": ("PacketRecord",),
         "kpis": ("KpiRecord",),
@@ -63,6 +65,10 @@ class Session:
         self._progress = progress
         self._recorder = Recorder(plan, workload, traces)
         self._host = AgentHost(workload.agents)
+        by_weight = plan.scenario.mac.python_action == "weights"
+        self._scheduling = (
+            SchedulerHost(workload.scheduler, by_weight=by_weight) if workload.scheduler else None
+        )
         self._prbs = plan.scenario.prb_count
         self._producer: subprocess.Popen[bytes] | None = None
         mac = plan.scenario.mac
@@ -78,6 +84,7 @@ class Session:
             channel.samples_per_block
             * len(self._plan.cell_positions_m)
             * len(self._plan.ue_positions_m)
+            * max(self._plan.scenario.mac.max_layers, self._plan.scenario.mac.ul_max_layers)
             * self._prbs
             * (1 + self._plan.any_cell_serves)
         )
@@ -122,6 +129,7 @@ class Session:
         bridge = self._bridge
         setup = bridge.exchange("setup")
         events = bridge.exchange("agents")
+        slots = bridge.exchange("scheduler")
         try:
             while not bridge.finished:
                 bridge.wait(WAIT_S)
@@ -129,6 +137,8 @@ class Session:
                 self._recorder.drain(bridge)
                 if setup.poll() is not None:
                     self._answer_setup(setup)
+                if self._scheduling is not None and (batch := slots.poll()) is not None:
+                    self._scheduling.answer(slots, batch.records)
                 if (batch := events.poll()) is not None:
                     self._recorder.drain(bridge)
                     self._answer_events(events, batch)
@@ -146,9 +156,9 @@ class Session:
         return self._facts
 
     def _answer_setup(self, setup: Exchange) -> None:
-        text = ns3_setup.setup_text(self._plan).encode()
+        text = ns3_setup.setup_text(self._plan, self._workload.utilities).encode()
         shape, bler = ns3_setup.table_payload(self._table)
-        beta = eesm_beta(self._plan.scenario.mac.mcs_table)
+        beta = beta_of(self._plan.scenario.mac.mcs_table)
         parts = [
             (ns3_setup.PART_TEXT, (0, 0, 0), text),
             (ns3_setup.PART_BLER, shape, bler),
@@ -228,6 +238,13 @@ class Session:
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,
                 "stall_s": blocks.stall_s,
+            },
+            "scheduler": {
+                "questions": self._scheduling.questions if self._scheduling else 0,
+                "utilities": {
+                    str(flow): list(curve.accuracy)
+                    for flow, curve in sorted(self._workload.utilities.items())
+                },
             },
             "agents": {"packets_unknown": self._workload.ledger.unknown},
             "layout": {

@@ -3,7 +3,8 @@
 
 import dataclasses
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink
 from cosim.scenario import AgentTraffic, FinetuningTraffic, Scenario, SemanticTraffic
 from cosim.scenario.names import SERVICE_CODEC
+from cosim.schedulers import SchedulerContext, SlotScheduler, make_scheduler
+from cosim.utility import UtilityCurve, measure_utilities
 from models.codecs import Codec, get_codec
 from models.compression import DeviceProfile, get_profile
 from models.tasks import get_task
@@ -35,6 +38,8 @@ class Workload:
         evaluator: decodes closed messages.
         priors: majority label of each task in use.
         late_s: how long after its deadline a message stays open so that late units are seen.
+        utilities: by flow, measured accuracy over units received, if a scheduler asks for it.
+        scheduler: shares out the PRBs, if the scenario has one in Python.
         book: rows of optional tables that agents write.
     """
 
@@ -43,11 +48,21 @@ class Workload:
     evaluator: Evaluator
     priors: dict[str, int]
     late_s: float
+    utilities: Mapping[int, UtilityCurve] = field(default_factory=dict)
+    scheduler: SlotScheduler | None = None
     book: Book = dataclasses.field(default_factory=Book)
 
 
-def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
-    """Make the agents of a plan and encode all samples in batches."""
+def build_workload(
+    plan: Plan, *, progress: ProgressSink, scheduler: SlotScheduler | None = None
+) -> Workload:
+    """Make the agents of a plan and encode all samples in batches.
+
+    Args:
+        plan: what to simulate.
+        progress: where to report.
+        scheduler: instead of the registered one that the scenario names.
+    """
     scenario = plan.scenario
     ledger = Ledger()
     profile = _profile(scenario, scenario.ues.profile)
@@ -100,8 +115,28 @@ def build_workload(plan: Plan, *, progress: ProgressSink) -> Workload:
         evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
         priors={name: task.prior_label for name, task in tasks.items()},
         late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
+        utilities=measure_utilities(plan),
+        scheduler=scheduler or _python_scheduler(plan),
         book=book,
     )
+
+
+def _python_scheduler(plan: Plan) -> SlotScheduler | None:
+    """Return the scheduler that a plugin has registered, if the scenario names one."""
+    scenario = plan.scenario
+    mac = scenario.mac
+    if "python" not in (mac.scheduler, mac.ul_scheduler):
+        return None
+    assert mac.python_scheduler is not None  # checked when the scenario was made
+    context = SchedulerContext(
+        cells=len(plan.cell_positions_m),
+        ues=len(plan.ue_positions_m),
+        prbs=scenario.prb_count,
+        slot_s=scenario.carrier.slot_s,
+        action=mac.python_action,
+        seed=plan.seed("scheduler"),
+    )
+    return make_scheduler(mac.python_scheduler, context)
 
 
 def _trainers(

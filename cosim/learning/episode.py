@@ -1,15 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One run as an episode: the simulation waits for a decision at every message.
+"""One run as an episode: the simulation waits for a decision at every message; see `turns`."""
 
-The session runs in a thread of its own, because it calls the agents, while an environment is
-called by the learner. They take turns: the session's thread sleeps while the learner thinks, and
-the learner waits while ns-3 simulates; so nothing is read while it is written. Simulated time
-stands still during a decision.
-"""
-
-import queue
 import tempfile
-import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +12,7 @@ import numpy as np
 from cosim.agents.api import Action, Event, EventKind
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator, Verdict
+from cosim.learning.turns import Turns
 from cosim.ledger import Ledger, Message
 from cosim.plan import make_plan
 from cosim.progress import NullProgress
@@ -29,11 +22,6 @@ from cosim.traces import TraceSet
 from cosim.workload import Workload, build_workload
 
 OBSERVATION = 6
-ANSWER_TIMEOUT_S = 120.0
-
-
-class _ClosedError(Exception):
-    """The learner has ended the episode."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +114,7 @@ class _Rewarding(Evaluator):
         return verdicts
 
 
-class Episode:
+class Episode(Turns[Decision, int]):
     """A run under the control of a learner.
 
     Args:
@@ -143,6 +131,7 @@ class Episode:
     def __init__(
         self, scenario: Scenario, entry: int, rungs: Sequence[str], byte_cost: float
     ) -> None:
+        super().__init__()
         self.rungs = tuple(rungs)
         self.rewards: dict[int, float] = defaultdict(float)
         self.correct = 0
@@ -151,30 +140,6 @@ class Episode:
         self._entry = entry
         self._cost = byte_cost
         self._flows: set[int] = set()
-        self._questions: queue.Queue[Decision | BaseException | None] = queue.Queue()
-        self._answers: queue.Queue[int | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name="cosim-episode", daemon=True)
-        self._over = False
-
-    def start(self) -> Decision | None:
-        """Begin to simulate and return the first decision, None if there is no message.
-
-        Raises:
-            RuntimeError: the simulation failed, with its words.
-        """
-        self._thread.start()
-        return self._wait()
-
-    def step(self, action: int) -> Decision | None:
-        """Answer the decision that is waited for and return the next, None at the end.
-
-        Raises:
-            RuntimeError: the episode is over, or the simulation failed.
-        """
-        if self._over:
-            raise RuntimeError("the episode is over: call reset()")
-        self._answers.put(action)
-        return self._wait()
 
     def take_reward(self, ue: int | None = None) -> float:
         """Return the reward of a UE (of all by default) since this was last called."""
@@ -183,21 +148,6 @@ class Episode:
         total = sum(self.rewards.values())
         self.rewards.clear()
         return total
-
-    def close(self) -> None:
-        """End the simulation and its processes; closing twice does nothing."""
-        if self._thread.is_alive():
-            self._answers.put(None)
-            self._thread.join(ANSWER_TIMEOUT_S)
-        self._over = True
-
-    def ask(self, decision: Decision) -> int:
-        """Hand a decision to the learner and return its action; called by the simulation."""
-        self._questions.put(decision)
-        answer = self._answers.get()
-        if answer is None:
-            raise _ClosedError
-        return answer
 
     def charge(self, ue: int, size_bytes: int) -> None:
         """Take the cost of a message off its UE's reward."""
@@ -211,37 +161,17 @@ class Episode:
             self.correct += good
             self.rewards[verdict.message.node] += float(good)
 
-    def _wait(self) -> Decision | None:
-        try:
-            found = self._questions.get(timeout=ANSWER_TIMEOUT_S)
-        except queue.Empty:
-            self.close()
-            raise RuntimeError(f"the simulation has not answered in {ANSWER_TIMEOUT_S} s") from None
-        if isinstance(found, Decision):
-            return found
-        self._over = True
-        self._thread.join(ANSWER_TIMEOUT_S)
-        if found is not None:
-            raise RuntimeError(f"the simulation failed: {found}") from found
-        return None
-
-    def _run(self) -> None:
-        end: BaseException | None = None
-        try:
-            plan = make_plan(self._scenario)
-            sink = NullProgress()
-            workload = build_workload(plan, progress=sink)
-            self._take_control(plan, workload)
-            with tempfile.TemporaryDirectory(prefix="cosim-episode-") as folder:
-                traces = TraceSet(folder, tables=("messages",))
-                with Session(plan, workload, traces, sink) as session:
-                    session.run()
-                traces.close()
-        except _ClosedError:
-            pass
-        except BaseException as error:
-            end = error
-        self._questions.put(end)
+    def simulate(self) -> None:
+        """Run the scenario with controlled sources."""
+        plan = make_plan(self._scenario)
+        sink = NullProgress()
+        workload = build_workload(plan, progress=sink)
+        self._take_control(plan, workload)
+        with tempfile.TemporaryDirectory(prefix="cosim-episode-") as folder:
+            traces = TraceSet(folder, tables=("messages",))
+            with Session(plan, workload, traces, sink) as session:
+                session.run()
+            traces.close()
 
     def _take_control(self, plan: Any, workload: Workload) -> None:
         traffic = self._scenario.traffic[self._entry]

@@ -4,14 +4,13 @@
 `load_scenario` reads one by path or by the name of a shipped one. Importing this package is cheap.
 """
 
+from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.errors import Problem, ScenarioError
 from cosim.scenario.export import json_schema
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.loader import find_scenario, load_scenario, shipped_scenarios
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.radio import (
-    BackhaulSection,
-    CarrierSection,
     ChannelSection,
     GnbSection,
     MacSection,

@@ -9,6 +9,7 @@ from cosim.scenario.bearer import check_bearer
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.layout import check_layout
+from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
@@ -201,6 +202,7 @@ def _mac(scenario: Scenario) -> Iterator[Problem]:
             f"{_listed(names.bler_table_names())}, or a file (.json) of `cosim phy bler`",
             _near(table, names.bler_table_names()),
         )
+    yield from mac_problems(scenario)
     if scenario.mac.ul_alpha not in UL_ALPHAS:
         yield Problem(
             "mac.ul_alpha", show(scenario.mac.ul_alpha), f"{_listed(UL_ALPHAS)} (TS 38.331)"

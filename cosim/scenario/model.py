@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from cosim.scenario.base import Section, quantity
+from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.errors import CrossFieldError
 from cosim.scenario.layout import (
     HandoverSection,
@@ -17,8 +18,6 @@ from cosim.scenario.layout import (
     hexagonal_cells,
 )
 from cosim.scenario.radio import (
-    BackhaulSection,
-    CarrierSection,
     ChannelSection,
     GnbSection,
     MacSection,

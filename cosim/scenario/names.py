@@ -6,6 +6,7 @@ registered is known here too.
 """
 
 import re
+import sys
 
 SERVICE_CODEC = "split-lora"
 """The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
@@ -61,6 +62,13 @@ def agent_names() -> tuple[str, ...]:
     from cosim.agents.registry import agent_names
 
     return agent_names()
+
+
+def scheduler_names() -> tuple[str, ...]:
+    """Return the names of all registered schedulers."""
+    # What was never imported has registered nothing; importing it takes NumPy.
+    registry = sys.modules.get("cosim.schedulers.registry")
+    return tuple(registry.scheduler_names()) if registry is not None else ()
 
 
 def profile_names() -> tuple[str, ...]:

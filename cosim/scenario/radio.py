@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sections of the radio access network: carrier, channel, gNB, UEs, MAC, backhaul."""
+"""The sections of the radio access network: channel, gNB, UEs, MAC."""
 
 from typing import Annotated, Literal
 
@@ -18,46 +18,19 @@ PositionM = Annotated[
 """x, y and height above ground in metres; TOML gives a list, hence not strict."""
 
 
-class CarrierSection(Section):
-    """The carrier and its frame structure."""
-
-    frequency_hz: float = quantity(
-        3.5e9,
-        "centre frequency: FR1 0.41 to 7.125 GHz or FR2 24.25 to 71 GHz",
-        unit="Hz",
-        source="TS 38.101-1/-2 clause 5.1",
-        ge=0.41e9,
-        le=71e9,
-    )
-    bandwidth_mhz: int = quantity(
-        20,
-        "channel bandwidth; with the numerology it gives the number of PRBs",
-        unit="MHz",
-        source="TS 38.101-1/-2 table 5.3.2-1",
-        ge=3,
-        le=2000,
-    )
-    numerology: int = quantity(
-        1,
-        "subcarrier spacing is 15 kHz x 2^numerology, a slot lasts 1 ms / 2^numerology",
-        source="TS 38.211 table 4.2-1",
-        ge=0,
-        le=6,
-    )
-    duplex: Literal["tdd", "fdd"] = quantity("tdd", "time or frequency division duplex")
-    tdd_pattern: str = quantity(
-        "DDDSU",
-        "one letter a slot: D downlink, U uplink, S special (downlink, guard, uplink control); "
-        "repeated for ever; not used with fdd",
-        source="TS 38.213 clause 11.1",
-        min_length=1,
-        max_length=160,
-    )
-
-    @property
-    def slot_s(self) -> float:
-        """Return the duration of a slot in seconds."""
-        return 1e-3 / float(2**self.numerology)
+SchedulerName = Literal[
+    "pf",
+    "rr",
+    "max-ci",
+    "edf",
+    "m-lwdf",
+    "qos",
+    "importance-first",
+    "semantic-efficiency",
+    "marginal-utility",
+    "python",
+]
+"""Names of schedulers; `cosim.ns3_setup.SCHEDULERS` has their classes."""
 
 
 class ChannelSection(Section):
@@ -201,11 +174,70 @@ class UesSection(Section):
 class MacSection(Section):
     """Scheduler, link adaptation, HARQ, power control and RLC."""
 
-    scheduler: Literal["pf", "rr"] = quantity(
-        "pf", "proportional fair or round robin", source="Jalali et al., VTC 2000 (pf)"
+    scheduler: SchedulerName = quantity(
+        "pf",
+        "rr round robin, pf proportional fair, max-ci best channel first, edf earliest deadline "
+        "first, m-lwdf, qos (5QI priority and deadlines), importance-first (PDU-set importance), "
+        "semantic-efficiency, marginal-utility (measured accuracy a PRB), or python: a plugin's, "
+        "see python_scheduler; docs/schedulers.md has their formulas",
+        source="Jalali et al., VTC 2000 (pf); Andrews et al., 2001 (m-lwdf); Yan et al., arXiv "
+        "2201.06023 (semantic-efficiency)",
+    )
+    ul_scheduler: SchedulerName | None = quantity(
+        None, "scheduler of the uplink; by default the same as scheduler"
+    )
+    pf_window_slots: float = quantity(
+        100.0,
+        "time constant of the average rate in pf and all that builds on it",
+        unit="slots",
+        ge=1.0,
+        le=1e6,
+    )
+    python_scheduler: str | None = quantity(
+        None,
+        'name given to cosim.schedulers.register_scheduler; with scheduler = "python"',
+        min_length=1,
+        max_length=64,
+    )
+    python_action: Literal["prbs", "weights"] = quantity(
+        "prbs",
+        "what a python scheduler answers: PRBs of each UE in every slot, or weights of the UEs in "
+        "a proportional fair scheduler",
+    )
+    python_period_slots: int = quantity(
+        1,
+        'slots (of a direction) from one question to the next with python_action = "weights"',
+        unit="slots",
+        ge=1,
+        le=100_000,
+    )
+    utility_samples: int = quantity(
+        128,
+        "validation samples on which a codec's accuracy over units received is measured for "
+        "semantic-efficiency, marginal-utility and python",
+        ge=16,
+        le=10_000,
     )
     mcs_table: int = quantity(
-        1, "MCS table; only 1 (up to 64QAM)", source="TS 38.214 table 5.1.3.1-1", ge=1, le=1
+        1,
+        "MCS table: 1 is up to 64QAM, 2 up to 256QAM, 3 has low spectral efficiencies",
+        source="TS 38.214 tables 5.1.3.1-1 to -3",
+        ge=1,
+        le=3,
+    )
+    max_layers: int = quantity(
+        1,
+        "spatial layers of a downlink block at most; link adaptation chooses",
+        source="TS 38.211 clause 7.3.1.3",
+        ge=1,
+        le=4,
+    )
+    ul_max_layers: int = quantity(
+        1,
+        "spatial layers of an uplink block at most",
+        source="TS 38.211 clause 6.3.1.3",
+        ge=1,
+        le=4,
     )
     bler_table: str = quantity(
         "sionna",
@@ -223,6 +255,22 @@ class MacSection(Section):
     )
     olla: bool = quantity(
         True, "outer-loop link adaptation: corrects the SINR from acknowledgements"
+    )
+    olla_step_db: float = quantity(
+        0.5,
+        "outer loop's step down at a lost block; the step up is olla_step_db x bler_target / "
+        "(1 - bler_target)",
+        unit="dB",
+        ge=0.001,
+        le=10.0,
+    )
+    olla_limit_db: float = quantity(
+        10.0, "the outer loop corrects by this much at most", unit="dB", gt=0.0, le=40.0
+    )
+    harq_combining: Literal["incremental", "chase"] = quantity(
+        "incremental",
+        "retransmissions carry new coded bits (redundancy versions 0, 2, 3, 1), or the same",
+        source="TS 38.212 clause 5.4.2.1, Caire and Tuninetti 2001",
     )
     max_harq_tx: int = quantity(
         4, "transmissions of a transport block at most, the first included", ge=1, le=16
@@ -251,11 +299,50 @@ class MacSection(Section):
     )
     ul_grant_delay_slots: int = quantity(
         8,
-        "slots from data in an empty UE buffer to the grant (scheduling request, k2)",
+        "slots from a scheduling request to the grant (k2 included)",
         unit="slots",
         source="TS 38.214 table 6.1.2.1.1-2",
         ge=0,
         le=640,
+    )
+    sr_period_slots: int = quantity(
+        1,
+        "slots between a UE's occasions for a scheduling request",
+        unit="slots",
+        source="TS 38.331 SchedulingRequestResourceConfig",
+        ge=1,
+        le=640,
+    )
+    sr_grant_bytes: int = quantity(
+        0,
+        "what the gNB grants upon a request before it has a buffer status report; 0: all that is "
+        "in the buffer",
+        unit="bytes",
+        ge=0,
+        le=1_000_000,
+    )
+    bsr_delay_slots: int = quantity(
+        0,
+        "slots from a decoded buffer status report to its use",
+        unit="slots",
+        source="TS 38.321 clause 5.4.5",
+        ge=0,
+        le=640,
+    )
+    configured_grant_period_slots: int = quantity(
+        0,
+        "slots between the uplink grants that a UE has without asking; 0: none",
+        unit="slots",
+        source="TS 38.321 clause 5.8.2",
+        ge=0,
+        le=10_240,
+    )
+    configured_grant_bytes: int = quantity(
+        128,
+        "size of a configured grant; its PRBs stay idle if the UE has nothing",
+        unit="bytes",
+        ge=16,
+        le=100_000,
     )
     rlc_reassembly_s: float = quantity(
         0.035,
@@ -331,14 +418,4 @@ class MacSection(Section):
         source="TS 38.213 clause 7.1.1, TS 38.331 Alpha",
         ge=0.0,
         le=1.0,
-    )
-
-
-class BackhaulSection(Section):
-    """The point-to-point link from the gNB to the edge server."""
-
-    data_rate_bps: float = quantity(10e9, "rate of the link", unit="bit/s", ge=1e3, le=1e13)
-    delay_s: float = quantity(0.005, "one-way delay", unit="s", ge=0.0, le=10.0)
-    mtu_bytes: int = quantity(
-        1500, "largest IP packet", unit="bytes", source="RFC 791: 68 at least", ge=68, le=65_535
     )

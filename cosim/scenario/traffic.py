@@ -55,6 +55,38 @@ UeSelection = Annotated[
 ]
 
 
+def _max_harq_tx() -> Any:
+    """Return the field for a flow's transmissions."""
+    return quantity(
+        None,
+        "transmissions of the flow's transport blocks at most; by default mac.max_harq_tx",
+        ge=1,
+        le=16,
+    )
+
+
+def _important_from() -> Any:
+    """Return the field for the importance that deserves all transmissions."""
+    return quantity(
+        0.0,
+        "packets whose PDU-set importance is less have less_harq_tx transmissions",
+        source="TS 23.501 clause 5.37",
+        ge=0.0,
+        le=1.0,
+    )
+
+
+def _less_harq_tx() -> Any:
+    """Return the field for the transmissions of what matters less."""
+    return quantity(
+        None,
+        "transmissions of blocks that hold only packets below important_from; by default as many "
+        "as the others",
+        ge=1,
+        le=16,
+    )
+
+
 def _priority(data: dict[str, Any]) -> int:
     """Return the standard's priority level of the 5QI, 90 (best effort) for any other."""
     return FIVEQI_PRIORITY.get(data["fiveqi"], 90)
@@ -101,6 +133,9 @@ class SemanticTraffic(BearerSection):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
+    important_from: float = _important_from()
+    less_harq_tx: int | None = _less_harq_tx()
     budget_bytes: int | None = quantity(
         None,
         "bytes that a message's units may take at most; by default the rung's own",
@@ -156,6 +191,7 @@ class CbrTraffic(BearerSection):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
 
 
 class AgentTraffic(BearerSection):
@@ -189,6 +225,9 @@ class AgentTraffic(BearerSection):
         le=127,
         default_factory=_priority,
     )
+    max_harq_tx: int | None = _max_harq_tx()
+    important_from: float = _important_from()
+    less_harq_tx: int | None = _less_harq_tx()
 
 
 # At the end, because these build on what stands above.

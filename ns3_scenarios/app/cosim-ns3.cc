@@ -9,6 +9,7 @@
 #include "nr-animation.h"
 #include "nr-bridge-channel-source.h"
 #include "nr-simulation.h"
+#include "scheduler-client.h"
 
 #include "cosim/bridge/bridge.hpp"
 #include "cosim/sim/records.hpp"
@@ -31,6 +32,7 @@ constexpr std::size_t SETUP_BYTES = 64U << 20U;
 constexpr std::size_t MAX_EVENTS = 131072;
 constexpr std::size_t EVENT_BYTES = 4U << 20U;
 constexpr std::size_t MAX_ACTIONS = 131072;
+constexpr std::size_t MAX_CANDIDATES = 65536; // UEs of a cell
 constexpr std::size_t ACTION_BYTES = 16U << 20U;
 
 /// What the engine answers to the setup request.
@@ -97,6 +99,9 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
             cosim::sim::kSetupChannel, 1, 0, 8, SETUP_BYTES);
         auto& agents = bridge->AddExchange<cosim::sim::NodeEvent, cosim::sim::NodeAction>(
             cosim::sim::kAgentChannel, MAX_EVENTS, EVENT_BYTES, MAX_ACTIONS, ACTION_BYTES);
+        auto& decisions =
+            bridge->AddExchange<cosim::sim::SchedulerCandidate, cosim::sim::SchedulerDecision>(
+                cosim::sim::kSchedulerChannel, MAX_CANDIDATES, 0, MAX_CANDIDATES, 0);
         auto sink = Create<BridgeTraceSink>(*bridge);
         auto& blocks = bridge->AddBlocks<cosim::sim::ChannelBlock>(
             cosim::sim::kChannelBlockChannel, channelSlots, channelBlockBytes);
@@ -120,6 +125,8 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
                            static_cast<uint32_t>(setup.ues.size()),
                            carrier->GetPrbs());
         NrSimulation simulation(setup, carrier, phy, channel, sink);
+        SchedulerClient schedulers(decisions);
+        schedulers.Serve(*simulation.GetRan());
         AgentClient client(agents, simulation, setup.duration);
         simulation.SetDeliveryCallback(
             [&](const SetupFlow& flow, const std::vector<uint8_t>& data) {

@@ -103,7 +103,6 @@ class Statement
         return ToCount(Option(name), name);
     }
 
-  private:
     double ToNumber(const std::string& word, const std::string& what) const
     {
         std::size_t end = 0;
@@ -123,6 +122,7 @@ class Statement
         return value;
     }
 
+  private:
     uint32_t ToCount(const std::string& word, const std::string& what) const
     {
         const double value = ToNumber(word, what);
@@ -191,6 +191,9 @@ SetupFlow ReadFlow(Statement& s)
                                   "priority",
                                   "budget_ms",
                                   "discard",
+                                  "max_harq_tx",
+                                  "important_from",
+                                  "less_harq_tx",
                                   "notify",
                                   "rate_bps",
                                   "packet_bytes",
@@ -218,6 +221,9 @@ SetupFlow ReadFlow(Statement& s)
         flow.radio.budget = Seconds(1e-3 * s.NumberOption("budget_ms"));
     }
     flow.radio.discard = s.Has("discard") && s.CountOption("discard") != 0;
+    flow.radio.maxHarqTx = s.Has("max_harq_tx") ? s.CountOption("max_harq_tx") : 0;
+    flow.radio.lessHarqTx = s.Has("less_harq_tx") ? s.CountOption("less_harq_tx") : 0;
+    flow.radio.importantFrom = s.Has("important_from") ? s.NumberOption("important_from") : 0.0;
     ReadBearer(s, flow.radio);
     flow.notify = s.Has("notify") && s.CountOption("notify") != 0;
     const auto& kind = s.Option("kind");
@@ -241,6 +247,36 @@ SetupFlow ReadFlow(Statement& s)
         }
     }
     return flow;
+}
+
+/// Reads what is known of a flow's messages.
+void ReadProfile(Statement& s, SimulationSetup& setup)
+{
+    const uint32_t number = s.Count("flow number");
+    s.ReadOptions({"message_bytes", "accuracy"});
+    std::vector<double> accuracy;
+    std::istringstream list(s.Option("accuracy"));
+    for (std::string word; std::getline(list, word, ',');)
+    {
+        accuracy.push_back(s.ToNumber(word, "accuracy"));
+    }
+    for (auto& flow : setup.flows)
+    {
+        if (flow.radio.flow == number)
+        {
+            try
+            {
+                flow.radio.semantic =
+                    NrSemanticProfile(s.NumberOption("message_bytes"), std::move(accuracy));
+            }
+            catch (const std::invalid_argument& error)
+            {
+                s.Fail(error.what());
+            }
+            return;
+        }
+    }
+    s.Fail("there is no flow " + std::to_string(number) + " before this line");
 }
 
 } // namespace
@@ -356,10 +392,15 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
                 }
             }
         }
+        else if (word == "semantic")
+        {
+            ReadProfile(s, setup);
+        }
         else
         {
-            s.Fail("unknown statement '" + word +
-                   "': default, global, duration_s, backhaul, cell, ue, waypoint or flow");
+            s.Fail(
+                "unknown statement '" + word +
+                "': default, global, duration_s, backhaul, cell, ue, waypoint, flow or semantic");
         }
     }
     if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())

@@ -55,6 +55,7 @@ struct SetupFlow
  *     waypoint 0 2.5 80 20 1.5                  # UE 0 is there at 2.5 s
  *     flow 1 ue=0 direction=ul kind=semantic port=5001 fiveqi=80 priority=68 discard=1 notify=0
  *     flow 2 ue=0 direction=dl kind=cbr port=5002 rate_bps=1e6 packet_bytes=1200 start_s=0 stop_s=9
+ *     semantic 1 message_bytes=120 accuracy=0.5,0.6,0.75,0.8   # over the share of units received
  */
 struct SimulationSetup
 {

@@ -15,8 +15,11 @@ TypeId NrConstantChannelSource::GetTypeId()
     return tid;
 }
 
-void NrConstantChannelSource::SetGains(uint32_t prbs, const std::vector<std::vector<double>>& gains)
+void NrConstantChannelSource::SetGains(uint32_t prbs,
+                                       const std::vector<std::vector<double>>& gains,
+                                       uint32_t layers)
 {
+    m_layers = layers;
     m_gains.clear();
     for (const auto& cell : gains)
     {
@@ -43,7 +46,7 @@ std::span<const float> NrConstantChannelSource::GetGains(uint32_t cell,
 
 uint32_t NrConstantChannelSource::GetLayers() const
 {
-    return 1;
+    return m_layers;
 }
 
 } // namespace ns3

@@ -23,8 +23,11 @@ class NrConstantChannelSource : public NrChannelSource
     /**
      * \param prbs the number of PRBs
      * \param gains linear power gains, [cell][ue]
+     * \param layers equal layers of every link
      */
-    void SetGains(uint32_t prbs, const std::vector<std::vector<double>>& gains);
+    void SetGains(uint32_t prbs,
+                  const std::vector<std::vector<double>>& gains,
+                  uint32_t layers = 1);
 
     void Advance(Time now) override;
     std::span<const float> GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const override;
@@ -32,6 +35,7 @@ class NrConstantChannelSource : public NrChannelSource
 
   private:
     std::vector<std::vector<std::vector<float>>> m_gains; //!< [cell][ue][prb]
+    uint32_t m_layers{1};                                 //!< of every link
 };
 
 } // namespace ns3

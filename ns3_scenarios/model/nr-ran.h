@@ -106,6 +106,18 @@ class NrRan : public Object
     Ptr<NrLink> GetLink(uint32_t ue, bool uplink) const;
 
     /**
+     * \return the number of cells
+     */
+    uint32_t GetCells() const;
+
+    /**
+     * \param cell the cell
+     * \param uplink direction
+     * \return its scheduler
+     */
+    Ptr<NrScheduler> GetScheduler(uint32_t cell, bool uplink) const;
+
+    /**
      * \param ue the UE
      * \return its serving cell; during a handover, NO_CELL
      */
@@ -144,6 +156,7 @@ class NrRan : public Object
     struct Cell
     {
         Ptr<NrScheduler> schedulers[2]; //!< downlink, uplink
+        std::vector<uint32_t> ues;      //!< UEs that it serves in this slot
     };
 
     /// A transmission of this slot.
@@ -290,6 +303,7 @@ class NrRan : public Object
     double m_gnbPower{0.0};                          //!< W a PRB
 
     TypeId m_schedulerType;           //!< class of the schedulers
+    TypeId m_ulSchedulerType;         //!< class of the uplink's
     double m_gnbTxPowerDbm{0.0};      //!< total
     double m_gnbNoiseFigureDb{0.0};   //!< receiver
     double m_ueTxPowerDbm{0.0};       //!< maximum

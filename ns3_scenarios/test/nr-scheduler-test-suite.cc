@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -612,6 +613,92 @@ class NrLimitsTestCase : public TestCase
     }
 };
 
+/**
+ * The experiments of ns-3's own LTE scheduler tests (lena-test-rr-ff-mac-scheduler and its PF
+ * sibling): one cell, 15 kHz, 25 resource blocks, 1 to 12 UEs with full queues and equal channels.
+ * NR's transport blocks are larger than LTE's at the same index (no cell-specific reference
+ * symbols, one control symbol instead of three), so rates are compared as shares of what one UE
+ * alone has: ns-3's numbers, bytes a second, by its own single-UE number, within the 10 % that
+ * ns-3 allows itself.
+ */
+class NrLteReferenceTestCase : public TestCase
+{
+  public:
+    NrLteReferenceTestCase()
+        : TestCase("Shares of ns-3's LTE scheduler tests")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        struct Row
+        {
+            std::string scheduler; //!< class
+            uint32_t mcs;          //!< index
+            uint32_t ues;          //!< number
+            double bytes;          //!< a UE and second, in ns-3's LTE
+        };
+
+        const std::string rr = "ns3::NrRrScheduler";
+        const std::string pf = "ns3::NrPfScheduler";
+        const std::map<std::pair<std::string, uint32_t>, double> alone{{{rr, 28}, 2196000},
+                                                                       {{rr, 22}, 1383000},
+                                                                       {{rr, 20}, 1191000},
+                                                                       {{pf, 28}, 2196000},
+                                                                       {{pf, 22}, 1383000}};
+        const std::vector<Row> rows{{rr, 28, 3, 749000},
+                                    {rr, 28, 6, 373000},
+                                    {rr, 28, 12, 185000},
+                                    {rr, 22, 3, 469000},
+                                    {rr, 22, 6, 233000},
+                                    {rr, 22, 12, 113000},
+                                    {rr, 20, 3, 389000},
+                                    {rr, 20, 6, 193000},
+                                    {rr, 20, 12, 97000},
+                                    {pf, 28, 3, 732000},
+                                    {pf, 28, 6, 366000},
+                                    {pf, 28, 12, 183000},
+                                    {pf, 22, 3, 461000},
+                                    {pf, 22, 6, 230500}};
+        const auto rates = [](const std::string& scheduler, uint32_t mcs, uint32_t ues) {
+            // Thresholds are a dB apart and MCS 0 has -6 dB.
+            NrTestBench bench({.scheduler = scheduler,
+                               .snrDb = std::vector<double>(ues, mcs - 5.5),
+                               .bler = NrTestBench::Step});
+            for (uint32_t ue = 0; ue < ues; ++ue)
+            {
+                bench.Saturate(ue);
+            }
+            bench.Run(0.6);
+            std::vector<double> bytes;
+            for (uint32_t ue = 0; ue < ues; ++ue)
+            {
+                bytes.push_back(double(bench.GetReceived(ue)));
+            }
+            return bytes;
+        };
+        std::map<std::pair<std::string, uint32_t>, double> own;
+        for (const auto& [key, bytes] : alone)
+        {
+            own[key] = rates(key.first, key.second, 1)[0];
+        }
+        for (const Row& row : rows)
+        {
+            const auto key = std::pair{row.scheduler, row.mcs};
+            const double expected = row.bytes / alone.at(key);
+            for (const double bytes : rates(row.scheduler, row.mcs, row.ues))
+            {
+                NS_TEST_EXPECT_MSG_EQ_TOL(bytes / own.at(key),
+                                          expected,
+                                          0.1 * expected,
+                                          row.scheduler << ", MCS " << row.mcs << ", " << row.ues
+                                                        << " UEs");
+            }
+        }
+    }
+};
+
 /// The suite.
 class NrSchedulerTestSuite : public TestSuite
 {
@@ -628,6 +715,7 @@ class NrSchedulerTestSuite : public TestSuite
         AddTestCase(new NrUtilityTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrAssignmentTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrSemanticTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrLteReferenceTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrLimitsTestCase, TestCase::Duration::QUICK);
     }
 };

@@ -49,6 +49,11 @@ double NrTestBench::Threshold(uint32_t mcs)
     return -6.0 + mcs;
 }
 
+double NrTestBench::Gain(double snrDb)
+{
+    return std::pow(10.0, snrDb / 10.0) * NOISE_W / 1e-3;
+}
+
 double NrTestBench::Step(uint32_t mcs, double snrDb)
 {
     return snrDb < Threshold(mcs) ? 1.0 : 0.0;
@@ -94,10 +99,10 @@ NrTestBench::NrTestBench(const Options& options)
     std::vector<double> gains;
     for (const double snr : options.snrDb)
     {
-        gains.push_back(std::pow(10.0, snr / 10.0) * NOISE_W / 1e-3);
+        gains.push_back(Gain(snr));
     }
     auto channel = CreateObject<NrConstantChannelSource>();
-    channel->SetGains(PRBS, {gains});
+    channel->SetGains(PRBS, {gains}, options.layers);
     ran->SetAttribute("Scheduler", StringValue(options.scheduler));
     ran->SetAttribute("GnbTxPower", DoubleValue(10.0 * std::log10(double(PRBS))));
     ran->SetAttribute("UeNoiseFigure", DoubleValue(0.0));
@@ -106,7 +111,8 @@ NrTestBench::NrTestBench(const Options& options)
     ran->SetAttribute("UlP0", DoubleValue(0.0));
     ran->SetAttribute("UlAlpha", DoubleValue(0.0));
     ran->SetAttribute("MaxHarqTx", UintegerValue(options.maxHarqTx));
-    ran->Configure(carrier, phy, channel, sink, 1);
+    Ptr<NrChannelSource> source = channel;
+    ran->Configure(carrier, phy, options.channel ? options.channel : source, sink, 1);
     ran->AssignStreams(1);
     for (std::size_t ue = 0; ue < options.snrDb.size(); ++ue)
     {

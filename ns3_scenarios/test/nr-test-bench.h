@@ -47,6 +47,8 @@ class NrTestBench
         double blerTarget{0.1};                                  //!< of link adaptation
         bool outerLoop{false};                                   //!< OLLA
         uint32_t mcsTable{1};                                    //!< MCS table
+        uint32_t layers{1};                                      //!< equal layers of every link
+        Ptr<NrChannelSource> channel;                            //!< instead of a constant one
     };
 
     static constexpr uint32_t PRBS = 25; //!< of the carrier
@@ -103,6 +105,12 @@ class NrTestBench
      * \return the SINR in dB from which the step error model decodes
      */
     static double Threshold(uint32_t mcs);
+
+    /**
+     * \param snrDb SINR of a PRB
+     * \return the gain that gives it
+     */
+    static double Gain(double snrDb);
 
     /**
      * An error model without luck: nothing below the threshold of the MCS, everything above.

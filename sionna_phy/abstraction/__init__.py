@@ -7,6 +7,14 @@ of the project but its neighbours in `sionna_phy`.
 
 from sionna_phy.abstraction.bler import BlerTable
 from sionna_phy.abstraction.eesm import eesm_beta, effective_sinr_eesm
+from sionna_phy.abstraction.other_tables import beta_of
 from sionna_phy.abstraction.tables import BlerTableError, load_bler_table
 
-__all__ = ["BlerTable", "BlerTableError", "eesm_beta", "effective_sinr_eesm", "load_bler_table"]
+__all__ = [
+    "BlerTable",
+    "BlerTableError",
+    "beta_of",
+    "eesm_beta",
+    "effective_sinr_eesm",
+    "load_bler_table",
+]

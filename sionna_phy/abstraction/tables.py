@@ -21,6 +21,7 @@ from sionna_phy.abstraction.bler import (
 )
 from sionna_phy.abstraction.curve_fit import CurveFit
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, MCS_TABLES
+from sionna_phy.abstraction.other_tables import from_table_1
 
 FORMAT = "semcosim-bler-1"
 """Of the files that `cosim phy bler` writes."""
@@ -58,6 +59,11 @@ def load_bler_table(name: str = "sionna", mcs_table: int = 1) -> BlerTable:
     """
     if name in TABLE_NAMES:
         table, number = (_sionna(), 1) if name == "sionna" else _shipped()
+        if number != mcs_table and (name, mcs_table) in (
+            ("sionna", 2),
+            *((n, 3) for n in TABLE_NAMES),
+        ):
+            return from_table_1(table, mcs_table)
     elif name.endswith(".json"):
         table, number = read_table(Path(name))
     else:

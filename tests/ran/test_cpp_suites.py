@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-SUITES = ("nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells")
+SUITES = (
+    "nr-tbs",
+    "nr-ran",
+    "nr-shares",
+    "nr-scheduler",
+    "nr-harq",
+    "nr-link-adaptation",
+    "nr-rlc",
+    "nr-cells",
+)
 
 
 def runner() -> Path:

@@ -634,6 +634,8 @@ PYBIND11_MODULE(_bridge, module)
     AddSchema<NodeEvent>(schemas, "NodeEvent");
     AddSchema<NodeAction>(schemas, "NodeAction");
     AddSchema<PacketDescriptor>(schemas, "PacketDescriptor");
+    AddSchema<SchedulerCandidate>(schemas, "SchedulerCandidate");
+    AddSchema<SchedulerDecision>(schemas, "SchedulerDecision");
     AddSchema<SlotRecord>(schemas, "SlotRecord");
     AddSchema<PacketRecord>(schemas, "PacketRecord");
     AddSchema<KpiRecord>(schemas, "KpiRecord");

@@ -19,11 +19,12 @@ namespace cosim::sim
 {
 
 /// Names of the channels in the segment.
-inline constexpr const char* kSetupChannel = "setup";    ///< exchange SetupRequest -> SetupPart
-inline constexpr const char* kAgentChannel = "agents";   ///< exchange NodeEvent -> NodeAction
-inline constexpr const char* kSlotChannel = "slots";     ///< stream SlotRecord
-inline constexpr const char* kPacketChannel = "packets"; ///< stream PacketRecord
-inline constexpr const char* kKpiChannel = "kpis";       ///< stream KpiRecord
+inline constexpr const char* kSetupChannel = "setup";  ///< exchange SetupRequest -> SetupPart
+inline constexpr const char* kAgentChannel = "agents"; ///< exchange NodeEvent -> NodeAction
+inline constexpr const char* kSchedulerChannel = "scheduler";  ///< exchange, see SchedulerCandidate
+inline constexpr const char* kSlotChannel = "slots";           ///< stream SlotRecord
+inline constexpr const char* kPacketChannel = "packets";       ///< stream PacketRecord
+inline constexpr const char* kKpiChannel = "kpis";             ///< stream KpiRecord
 inline constexpr const char* kDeliveryChannel = "deliveries";  ///< stream DeliveryRecord + payload
 inline constexpr const char* kCounterChannel = "counters";     ///< stream CounterRecord
 inline constexpr const char* kChannelBlockChannel = "channel"; ///< blocks ChannelBlock
@@ -119,6 +120,37 @@ enum class Direction : std::uint32_t
     F(float, importance)                     \
     F(float, share)                          \
     F(std::uint32_t, reserved)
+
+/// A UE with data in a slot whose PRBs an agent shares out. All records of a request are of the
+/// same cell, direction and slot. `prbs` can be given in all, `max_prbs` to this UE at most;
+/// `average_bytes` a slot is the UE's exponentially averaged rate; `head_*` is its oldest packet.
+#define COSIM_SCHEDULER_CANDIDATE_FIELDS(F, A) \
+    F(double, t_s)                             \
+    F(std::uint32_t, cell)                     \
+    F(std::uint32_t, direction)                \
+    F(std::uint32_t, prbs)                     \
+    F(std::uint32_t, ue)                       \
+    F(std::uint64_t, demand_bytes)             \
+    F(double, bytes_per_prb)                   \
+    F(double, average_bytes)                   \
+    F(std::uint32_t, max_prbs)                 \
+    F(std::uint32_t, priority)                 \
+    F(std::uint32_t, layers)                   \
+    F(std::uint32_t, head_bytes)               \
+    F(double, head_delay_s)                    \
+    F(double, head_budget_s)                   \
+    F(double, head_importance)                 \
+    F(double, head_utility)                    \
+    F(std::uint64_t, head_message)             \
+    F(double, delay_budget_s)                  \
+    F(double, loss_target)                     \
+    F(double, semantic_value)
+
+/// The answer about a UE: its PRBs in this slot, or its weight until the next request.
+#define COSIM_SCHEDULER_DECISION_FIELDS(F, A) \
+    F(std::uint32_t, ue)                      \
+    F(std::uint32_t, prbs)                    \
+    F(double, weight)
 
 #define COSIM_SLOT_FIELDS(F, A)         \
     F(double, t_s)                      \
@@ -224,6 +256,8 @@ COSIM_RECORD(SetupPart, COSIM_SETUP_PART_FIELDS);
 COSIM_RECORD(NodeEvent, COSIM_NODE_EVENT_FIELDS);
 COSIM_RECORD(NodeAction, COSIM_NODE_ACTION_FIELDS);
 COSIM_RECORD(PacketDescriptor, COSIM_PACKET_DESCRIPTOR_FIELDS);
+COSIM_RECORD(SchedulerCandidate, COSIM_SCHEDULER_CANDIDATE_FIELDS);
+COSIM_RECORD(SchedulerDecision, COSIM_SCHEDULER_DECISION_FIELDS);
 COSIM_RECORD(SlotRecord, COSIM_SLOT_FIELDS);
 COSIM_RECORD(PacketRecord, COSIM_PACKET_FIELDS);
 COSIM_RECORD(KpiRecord, COSIM_KPI_FIELDS);
