@@ -33,8 +33,27 @@ def symbols_per_byte(run_dir: Path | str) -> pd.Series:
     return total["elements"] / total["bytes"]
 
 
-def semantic_table(run_dirs: Path | str | Sequence[Path | str]) -> pd.DataFrame:
+def entries_of(manifest: Manifest) -> list[tuple[int, int]]:
+    """Return the first and the last flow number of each [[traffic]] entry, in their order."""
+    scenario = manifest.data["scenario"]
+    out = []
+    number = 1
+    for traffic in scenario["traffic"]:
+        chosen = traffic.get("ues", "all")
+        count = int(scenario["ues"]["count"]) if chosen == "all" else len(chosen)
+        both = traffic.get("direction") == "both" or traffic.get("feedback", "none") != "none"
+        out.append((number, number + count * (2 if both else 1) - 1))
+        number = out[-1][1] + 1
+    return out
+
+
+def semantic_table(
+    run_dirs: Path | str | Sequence[Path | str], *, by_entry: bool = False
+) -> pd.DataFrame:
     """Return one row a task, codec and rung, over all messages of some runs.
+
+    With `by_entry` the number of the [[traffic]] entry, from 0, is a part of the rung's name, so
+    that entries which differ in packing or QoS alone have rows of their own.
 
     The semantic spectral efficiency is Φ = ξ / symbols a message in answers/s/Hz, where ξ is the
     accuracy corrected for the prior's (`metrics.floor_corrected`): an answer that could have been
@@ -51,6 +70,10 @@ def semantic_table(run_dirs: Path | str | Sequence[Path | str]) -> pd.DataFrame:
         messages = read_trace(folder, "messages")
         for name in ("task", "codec", "rung"):
             messages[name] = messages[name].astype(str)
+        if by_entry:
+            for entry, (first, last) in enumerate(entries_of(manifest)):
+                mine = messages["flow"].between(first, last)
+                messages.loc[mine, "rung"] = messages.loc[mine, "rung"] + f" #{entry}"
         messages["symbols"] = messages["bytes_air"] * messages["node"].map(symbols_per_byte(folder))
         frames.append(messages)
         duration_s += kpi.simulated_s(folder, manifest)

@@ -11,10 +11,11 @@ import numpy as np
 from cosim.agents.api import Agent
 from cosim.agents.book import Book
 from cosim.agents.registry import AgentContext, make_agents
-from cosim.agents.semantic_harq import SemanticAsker, feedback_flows, source_kind
+from cosim.agents.semantic_harq import SemanticAsker
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator
+from cosim.feedback import feedback_flows, source_kind
 from cosim.ledger import Ledger
 from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink

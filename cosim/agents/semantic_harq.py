@@ -14,7 +14,7 @@ were lost and those that were never sent are alike. Little endian::
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,6 @@ from cosim.agents.api import Action, Agent, Event, EventKind, Send, Timer
 from cosim.agents.packetiser import Packet, WireError, parse
 from cosim.agents.semantic_source import MESSAGE_NUMBER_BITS, SemanticSource
 from cosim.ledger import Ledger, Message
-from cosim.plan import Flow, Plan
-from cosim.scenario import SemanticTraffic
 from models.codecs import ReceivedMessage
 from models.compression import DeviceProfile
 
@@ -243,33 +241,3 @@ class SemanticAsker(Agent):
         received = ReceivedMessage(unit_count=len(message.encoded.units), units=units)
         (answer,) = message.codec.decode([received], task=message.task, rung=message.rung)
         return answer.accepted
-
-
-def feedback_flows(plan: Plan) -> dict[int, int]:
-    """Return uplink flow → downlink flow of the entries with feedback."""
-    down = {
-        (flow.entry, flow.ue): flow.number
-        for flow in plan.flows
-        if isinstance(flow.traffic, SemanticTraffic) and flow.direction == "dl"
-    }
-    return {
-        flow.number: down[flow.entry, flow.ue]
-        for flow in plan.flows
-        if flow.direction == "ul" and (flow.entry, flow.ue) in down
-    }
-
-
-def source_kind(
-    flow: Flow, answered: Mapping[int, int]
-) -> tuple[type[SemanticSource], dict[str, Any]]:
-    """Return the class of a flow's source and what it takes beyond `SemanticSource`."""
-    traffic = flow.traffic
-    if flow.number not in answered or not isinstance(traffic, SemanticTraffic):
-        return SemanticSource, {}
-    flows: Sequence[int] = (answered[flow.number],)
-    return AnsweredSource, {
-        "flows": flows,
-        "first_units": traffic.first_units,
-        "more_units": traffic.more_units,
-        "adapt_first": traffic.adapt_first,
-    }

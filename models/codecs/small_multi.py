@@ -61,7 +61,7 @@ class SmallMultiCodec(Codec):
         del cut
         torch.set_num_threads(threads)
         self._weights: CodecWeights = load_shared_weights(self.name, folder)
-        self._tasks = list(self._weights.meta["tasks"])
+        self._tasks = list(self._weights.meta["order"])
         labels = [int(self._weights.meta["tasks"][task]["labels"]) for task in self._tasks]
         self._net = SmallNet(labels)
         self._net.load_state_dict(self._weights.tensors)

@@ -182,6 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "config": asdict(config),
         "codec": "small-multi",
         "backbone": "none",
+        "order": list(TASKS),
         "tasks": {},
         "validation_accuracy": {},
     }
