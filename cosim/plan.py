@@ -10,6 +10,7 @@ from cosim.scenario import (
     AgentTraffic,
     CbrTraffic,
     FinetuningTraffic,
+    RetrievalTraffic,
     Scenario,
     SemanticTraffic,
 )
@@ -36,12 +37,17 @@ class Flow:
     ue: int
     entry: int
     direction: Literal["dl", "ul"]
-    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic
+    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic | RetrievalTraffic
 
     @property
     def port(self) -> int:
         """Return the UDP port that the flow's packets go to."""
         return FIRST_PORT + self.number
+
+
+def has_feedback(traffic: object) -> bool:
+    """Return whether an entry's UEs are answered over the downlink."""
+    return isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,9 @@ def make_plan(scenario: Scenario) -> Plan:
     for entry, traffic in enumerate(scenario.traffic):
         chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
         directions: tuple[Literal["dl", "ul"], ...] = (
-            ("ul", "dl") if traffic.direction == "both" else (traffic.direction,)
+            ("ul", "dl")
+            if traffic.direction == "both" or has_feedback(traffic)
+            else (traffic.direction,)
         )
         for ue in chosen:
             for direction in directions:

@@ -11,6 +11,7 @@ from cosim.scenario.base import Section
 from cosim.scenario.errors import CrossFieldError, Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.model import Cell, Scenario
+from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.run import ProfileOverride
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
@@ -19,6 +20,7 @@ _TRAFFIC: dict[str, type[Section]] = {
     "cbr": CbrTraffic,
     "agent": AgentTraffic,
     "finetuning": FinetuningTraffic,
+    "retrieval": RetrievalTraffic,
 }
 _LISTS = ("traffic", "cells")
 

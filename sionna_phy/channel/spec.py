@@ -109,7 +109,7 @@ class ChannelSpec:
     scene: str | None = None
     rt_max_depth: int = 3
     rt_samples: int = 100_000
-    rt_paths: int = 500
+    rt_paths: int = 2000
     blocks_needed: int | None = None
     block_duration_s: float = 0.1
     samples_per_block: int = 20

@@ -11,15 +11,9 @@ from pathlib import Path
 import pytest
 
 SUITES = (
-    "nr-tbs",
-    "nr-ran",
-    "nr-shares",
-    "nr-scheduler",
-    "nr-harq",
+    "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
     "nr-link-adaptation",
-    "nr-rlc",
-    "nr-cells",
-)
+)  # fmt: skip
 
 
 def runner() -> Path:
