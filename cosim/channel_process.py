@@ -3,8 +3,8 @@
 
 Run as `python -m cosim.channel_process` with COSIM_BRIDGE_FD set, a JSON description of the channel
 on standard input, and the bridge's blocks channel as its output. It ends when ns-3 needs no more
-blocks or when its parent does, and says on standard output what it has done. What is wrong with the
-channel is one line on standard error, without a traceback.
+blocks or when its parent does. After each block it says on standard output what it has done. What
+is wrong with the channel is one line on standard error, without a traceback.
 """
 
 import dataclasses
@@ -66,6 +66,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         rt_max_depth=channel.rt_max_depth,
         rt_samples=channel.rt_samples,
         rt_paths=channel.rt_paths,
+        rt_step_m=channel.rt_step_m,
         blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,

@@ -69,11 +69,12 @@ def main() -> int:
         print(result.reason)
         return 1
     channel, wall = manifest["channel"], manifest["wall"]["total_s"]
+    share = 100 * channel["stall_s"] / wall
     print(
         f"{wall:.1f} s of wall time for {arguments.duration:g} s, {channel['links_per_call']} "
-        f"links a call: {channel['compute_s']:.1f} s for {channel['computed_blocks']} blocks "
-        f"ns-3 waited {channel['stall_s']:.2f} s ({100 * channel['stall_s'] / wall:.1f} %) in "
-        f"{channel['stalls']} stalls"
+        f"links a call: {channel['compute_s']:.1f} s computing {channel['computed_blocks']} "
+        f"blocks, ns-3 waited {channel['stall_s']:.2f} s ({share:.1f} %) in {channel['stalls']} "
+        "stalls"
     )
     if arguments.json:
         arguments.json.write_text(json.dumps(channel | {"wall_s": wall}) + "\n")

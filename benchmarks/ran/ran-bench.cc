@@ -126,7 +126,7 @@ Outcome RunNr(const Load& load)
                  << " direction=" << (uplink ? "ul" : "dl") << " port=" << 5001 + 2 * ue + uplink
                  << " kind=cbr rate_bps=" << (uplink ? load.ul : load.dl)
                  << " packet_bytes=" << load.bytes << " start_s=" << 0.001 * (ue % 97) / 97.0
-                 << "\n";
+                 << " stop_s=" << load.seconds << "\n";
         }
     }
     const auto setup = SimulationSetup::Parse(text.str());

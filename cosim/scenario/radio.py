@@ -115,6 +115,14 @@ class ChannelSection(Section):
         ge=1,
         le=1_000_000,
     )
+    rt_step_m: float = quantity(
+        0.5,
+        "way of the fastest UE after which paths are traced anew; until then they turn with their "
+        "Doppler shifts",
+        unit="m",
+        gt=0.0,
+        le=1000.0,
+    )
     cache: bool = quantity(
         False,
         "keep blocks on disk under the hash of all that they follow from, for the next run with "

@@ -43,7 +43,11 @@ class RetrievalTraffic(BearerSection):
         le=2**40,
     )
     threshold: float = quantity(
-        0.7, "cosine from which what the own base found counts as a hit", ge=-1, le=1
+        0.75,
+        "cosine from which what the own base found counts as a hit: with MiniLM and these facts "
+        "the right one reaches 0.75 in 87 of 100 cases, the best of 40 wrong ones in 9",
+        ge=-1,
+        le=1,
     )
     sync: Literal["none", "periodic", "on-miss", "score"] = quantity(
         "on-miss",

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from models.backbone.generation import TextGenerator, chat
 from models.codecs.store import ResultStore, content_key
 
-MAX_NEW_TOKENS = 20
+MAX_NEW_TOKENS = 32
 BATCH = 64
-_SYSTEM = "You answer questions in a few words."
+_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+"""The one that the model was tuned with."""
 
 
 class Answerer:
@@ -61,7 +62,7 @@ def prompt(question: str, sentence: str | None) -> str:
     """Return what the model reads."""
     if sentence is None:
         return chat(_SYSTEM, question)
-    return chat(_SYSTEM, f"{sentence}\n{question}")
+    return chat(_SYSTEM, f"Context: {sentence}\nQuestion: {question}\nAnswer:")
 
 
 def is_right(answer: str, value: str) -> bool:

@@ -148,6 +148,7 @@ void NrLink::Reestablish(bool forward)
         process.segments.clear();
         process.state = NrHarqProcess::State::IDLE;
     }
+    m_busy = 0;
     for (Bearer& bearer : m_bearers)
     {
         bearer.rlc->Reestablish(forward);
@@ -307,6 +308,10 @@ NrHarqProcess* NrLink::GetIdleProcess()
 uint32_t NrLink::ApplyFeedback(uint64_t slot)
 {
     uint32_t lost = 0;
+    if (m_busy == 0)
+    {
+        return lost;
+    }
     for (auto& process : m_processes)
     {
         if (process.state != NrHarqProcess::State::SENT || process.feedbackSlot > slot)
@@ -332,6 +337,7 @@ uint32_t NrLink::ApplyFeedback(uint64_t slot)
         }
         process.segments.clear();
         process.state = NrHarqProcess::State::IDLE;
+        --m_busy;
     }
     return lost;
 }
@@ -359,6 +365,7 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     {
         return; // nothing fits: the block is not sent
     }
+    ++m_busy;
     m_counter.padding += bytes - used;
     for (const auto& segment : process.segments)
     {
@@ -538,6 +545,11 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
     m_counter.app_delivered = appBytes;
     m_counter.ip_udp_header = IP_UDP_HEADER_BYTES * appPackets;
     m_sink->Counter(m_counter);
+}
+
+bool NrLink::HasBlocks() const
+{
+    return m_busy > 0;
 }
 
 std::vector<NrHarqProcess>& NrLink::GetProcesses()

@@ -187,6 +187,11 @@ class NrLink : public Object
     void Finish(uint64_t appBytes, uint64_t appPackets);
 
     /**
+     * \return whether any process is in use
+     */
+    bool HasBlocks() const;
+
+    /**
      * \return the processes
      */
     std::vector<NrHarqProcess>& GetProcesses();
@@ -254,6 +259,7 @@ class NrLink : public Object
     cosim::sim::CounterRecord m_counter{};          //!< bytes over the run
     Period m_period;                                //!< sums since the last KPI record
     double m_averageRate{0.0};                      //!< bytes a slot
+    uint32_t m_busy{0};                             //!< processes in use
     uint32_t m_processCount{0};                     //!< HARQ processes
     uint32_t m_describedPackets{0};                 //!< in a description at most
     std::vector<NrQueueItem> m_described;           //!< the packets that wait

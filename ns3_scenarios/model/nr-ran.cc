@@ -336,6 +336,17 @@ void NrRan::Slot()
         m_handover->Step(now);
     }
     Measure();
+    for (Cell& cell : m_cells)
+    {
+        cell.ues.clear();
+    }
+    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    {
+        if (m_ues[number].cell != NO_CELL)
+        {
+            m_cells[m_ues[number].cell].ues.push_back(number);
+        }
+    }
     const uint32_t dlSymbols = m_carrier->GetDlDataSymbols(m_slot);
     const uint32_t ulSymbols = m_carrier->GetUlDataSymbols(m_slot);
     m_interference->BeginSlot(dlSymbols > 0, ulSymbols > 0);
@@ -502,11 +513,15 @@ double NrRan::SendNewBlock(uint32_t number,
 
 uint32_t NrRan::ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t nextPrb)
 {
-    for (uint32_t number = 0; number < m_ues.size() && m_configuredPeriod > 0; ++number)
+    if (m_configuredPeriod == 0)
+    {
+        return nextPrb;
+    }
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
         // Every UE has its own slot of the period; one that is no uplink slot is left out.
-        if (ue.cell != cell || (m_slot + number) % m_configuredPeriod != 0)
+        if ((m_slot + number) % m_configuredPeriod != 0)
         {
             continue;
         }
@@ -536,14 +551,14 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
     NrScheduler& scheduler = *m_cells[cell].schedulers[uplink];
     const bool wantsQueue = scheduler.WantsQueue();
     m_candidates.clear();
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
-        if (ue.cell != cell)
+        NrLink& link = *ue.links[uplink];
+        if (!link.HasBlocks())
         {
             continue;
         }
-        NrLink& link = *ue.links[uplink];
         // Retransmissions first. They keep their PRBs and need as many symbols as the first one
         // had.
         for (NrHarqProcess& process : link.GetProcesses())
@@ -560,13 +575,9 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
     {
         nextPrb = ServeConfiguredGrants(cell, symbols, nextPrb);
     }
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
         Ue& ue = m_ues[number];
-        if (ue.cell != cell)
-        {
-            continue;
-        }
         NrLink& link = *ue.links[uplink];
         NrCandidate candidate;
         candidate.ue = number;
@@ -627,13 +638,10 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         nextPrb += m_served[at] > 0.0 ? share : 0;
     }
     std::size_t at = 0;
-    for (uint32_t number = 0; number < m_ues.size(); ++number)
+    for (const uint32_t number : m_cells[cell].ues)
     {
-        if (m_ues[number].cell == cell)
-        {
-            const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
-            m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
-        }
+        const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
+        m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
     }
 }
 

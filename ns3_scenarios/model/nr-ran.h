@@ -157,6 +157,7 @@ class NrRan : public Object
     struct Cell
     {
         Ptr<NrScheduler> schedulers[2]; //!< downlink, uplink
+        std::vector<uint32_t> ues;      //!< UEs that it serves in this slot
     };
 
     /// A transmission of this slot.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Ray tracing: all links of a scene solved in one call a block, in a guarded child process.
 
-At the beginning of a block the paths between all cells and all UEs are found where the UEs are
-then; inside the block each path turns with its Doppler shift. So moving UEs see paths appear,
-disappear and change their delays from block to block, and phases that go on as the distances do.
-Exact are the geometry at each block's beginning, the delays and the phases there; approximations
-are that amplitudes, delays and directions hold for the block's length, and what the solver leaves
+The paths between all cells and all UEs are found at the beginning of a block; until the fastest UE
+has moved by `rt_step_m` each path turns with its Doppler shift, then they are found anew. So moving
+UEs see paths appear, disappear and change their delays, and phases that go on as the distances do.
+Exact are the geometry where paths are found, the delays and the phases there. Approximations are
+that amplitudes, delays and directions hold for a step (a path's phase is then off by
+pi s^2 / (lambda R) at most: 0.18 rad after 0.5 m at 50 m and 3.5 GHz), and what the solver leaves
 out (diffuse scattering and diffraction are off; `rt_max_depth` interactions at most).
 """
 
@@ -26,10 +27,13 @@ from sionna_phy.channel.llvm import REMEDY, VARIABLE, find_llvm
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
+from sionna_phy.geometry import positions_at
 from sionna_phy.threads import one_thread
 
 SEED_BITS = 31
 LAST_WORDS = 600
+LATER_S = 1e-3
+"""For a UE's velocity along its track."""
 
 
 class RayTracingError(RuntimeError):
@@ -130,8 +134,10 @@ class RayTracedProducer(ChannelProducer):
         if not spec.scene:
             raise ChannelSpecError('scene: the model "rt" needs a scene, such as "munich"')
         self._process: TracerProcess | None = None
-        self._moving = bool(np.any(spec.ue_velocities_m_s))
-        self._still: RayGains | None = None
+        fastest = _fastest_m_s(spec)
+        step = spec.rt_step_m / max(fastest * spec.block_duration_s, 1e-12)
+        self.blocks_of_a_solve = max(1, int(min(step + 1e-9, 10**9)))
+        self._found: tuple[int, RayGains] | None = None
 
     def prepare(self) -> None:
         """Start the ray tracer and load the scene."""
@@ -144,24 +150,36 @@ class RayTracedProducer(ChannelProducer):
         assert self._process is not None
         spec = self.spec
         start_s = number * spec.block_duration_s
-        places = spec.ue_positions_m + start_s * spec.ue_velocities_m_s
-        return ray_set(self._process.solve(places, spec.ue_velocities_m_s), spec)
+        if spec.ue_tracks_m is None:
+            places = spec.ue_positions_m + start_s * spec.ue_velocities_m_s
+            velocities = spec.ue_velocities_m_s
+        else:
+            places, later = positions_at(spec.ue_tracks_m, np.array([start_s, start_s + LATER_S]))
+            velocities = (later - places) / LATER_S
+        return ray_set(self._process.solve(places, velocities), spec)
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`. If no UE moves, the paths are found once."""
-        if self._moving or self._still is None:
+        first = number // self.blocks_of_a_solve * self.blocks_of_a_solve
+        if self._found is None or self._found[0] != first:
             with one_thread():
-                block = RayGains(self.rays(number), self.spec)
-            if self._moving:
-                return block.at(0.0)
-            self._still = block
-        return self._still.at(0.0)
+                self._found = first, RayGains(self.rays(first), self.spec)
+        return self._found[1].at((number - first) * self.spec.block_duration_s)
 
     def close(self) -> None:
         """End the ray tracer's process."""
         if self._process is not None:
             self._process.close()
             self._process = None
+
+
+def _fastest_m_s(spec: ChannelSpec) -> float:
+    """Return the speed of the fastest UE at any time."""
+    if spec.ue_tracks_m is None:
+        return float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
+    ways = np.linalg.norm(np.diff(spec.ue_tracks_m[:, :, 1:], axis=1), axis=-1)
+    times = np.diff(spec.ue_tracks_m[:, :, 0], axis=1)
+    return float(np.max(ways[times > 0] / times[times > 0], initial=0.0))
 
 
 def tracer_options(spec: ChannelSpec) -> dict[str, Any]:
