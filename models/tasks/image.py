@@ -9,13 +9,15 @@ test split; its first training part of five is enough to fit adapters on and is 
 import io
 import json
 import tarfile
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from models.assets import locate
 from models.assets.cache import cache_folder, replacing
 from models.tasks.base import Picture, Sample, Task, content_id, gather_task, register, split_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LABELS = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -45,8 +47,10 @@ def make_image() -> Task:
     return gather_task("image", LABELS, rows, "image")
 
 
-def _read() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _read() -> "tuple[NDArray[np.uint8], NDArray[np.int64]]":
     """Return pixels [20 000, 3072] and labels; unpacked once into the cache folder."""
+    import numpy as np  # a scenario is read without it
+
     path = cache_folder("images") / f"cifar10-v{_FORMAT}.npz"
     if not path.is_file():
         pixels, labels = _unpack()
@@ -58,7 +62,8 @@ def _read() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return data["pixels"], data["labels"]
 
 
-def _unpack() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _unpack() -> "tuple[NDArray[np.uint8], NDArray[np.int64]]":
+    import numpy as np
     from PIL import Image
 
     wanted = {f"package/{name}": b"" for part in _PARTS for name in part[:2]}
