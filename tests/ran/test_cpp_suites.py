@@ -19,6 +19,7 @@ SUITES = (
     "nr-link-adaptation",
     "nr-rlc",
     "nr-cells",
+    "nr-traffic",
 )
 
 
