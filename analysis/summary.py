@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import kpi, metrics
+from analysis import kpi, metrics, truth
 from cosim.traces import Manifest, TraceError, read_trace
 from cosim.traces.files import write_atomically
 
@@ -31,7 +31,8 @@ def summarise_run(run_dir: Path | str) -> dict[str, Any]:
 
     Returns:
         `run` (name, seed, status, reason, simulated_s), `answers` (one a task, codec and rung),
-        `links` (one a UE), `losses` (packets by reason), `fairness` (Jain's indices).
+        `links` (one a UE), `losses` (packets by reason), `fairness` (Jain's indices), `phy` (the
+        block error table's name and what truth replay found, None if it was off).
 
     Raises:
         TraceError: not a run's folder, or a trace cannot be read.
@@ -71,6 +72,10 @@ def summarise_run(run_dir: Path | str) -> dict[str, Any]:
         "answers": answers,
         "links": links,
         "losses": kpi.losses(packets),
+        "phy": {
+            "bler_table": (fact(manifest, "bler_table") or {}).get("name"),
+            "truth": truth.verdict(fact(manifest, "truth_replay")),
+        },
         "fairness": {
             "accuracy": metrics.jain_index(kpi.user_accuracy(messages).to_list()),
             "throughput_dl": metrics.jain_index([r["throughput_dl_bps"] or 0.0 for r in links]),
@@ -116,7 +121,10 @@ def render(summary: dict[str, Any]) -> "list[str | Table]":
     foot = "Packets lost: " + (
         ", ".join(f"{count} {reason}" for reason, count in summary["losses"].items()) or "none"
     )
-    return [head, _accuracy(summary), _cost(summary), _links(summary), foot]
+    phy = f"Block error table: {summary['phy']['bler_table'] or '-'}. " + truth.sentence(
+        summary["phy"]["truth"]
+    )
+    return [head, _accuracy(summary), _cost(summary), _links(summary), foot, phy]
 
 
 def _table(title: str, *columns: str) -> "Table":

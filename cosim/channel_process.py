@@ -2,20 +2,31 @@
 """The channel producer's process: Sionna computes blocks ahead while ns-3 consumes them.
 
 Run as `python -m cosim.channel_process` with COSIM_BRIDGE_FD set, a JSON description of the channel
-on standard input, and the bridge's blocks channel as its only output. It ends when
-ns-3 needs no more blocks or when its parent does.
+on standard input, and the bridge's blocks channel as its output. It ends when ns-3 needs no more
+blocks or when its parent does. After each block it says on standard output what it has done. What
+is wrong with the channel is one line on standard error, without a traceback.
 """
 
 import dataclasses
 import json
+import math
 import os
 import sys
+import time
 from typing import Any
 
 import numpy as np
 
 from cosim.plan import Plan
-from sionna_phy.channel import ChannelSpec, make_producer
+from sionna_phy.channel import (
+    ChannelProducer,
+    ChannelSpec,
+    ChannelSpecError,
+    make_producer,
+)
+from sionna_phy.channel.cached import CachedProducer, default_folder
+from sionna_phy.channel.llvm import LlvmError
+from sionna_phy.channel.raytraced import RayTracingError
 
 
 def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
@@ -45,6 +56,18 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         los=channel.los,
         shadowing=channel.shadowing,
         gain_db=channel.gain_db,
+        o2i=channel.o2i,
+        office=channel.office,
+        factory=channel.factory,
+        spec_version=channel.spec_version,
+        delay_spread_s=channel.delay_spread_s,
+        file=channel.file or None,
+        scene=channel.scene or None,
+        rt_max_depth=channel.rt_max_depth,
+        rt_samples=channel.rt_samples,
+        rt_paths=channel.rt_paths,
+        rt_step_m=channel.rt_step_m,
+        blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,
         seed=plan.seed("channel", bits=31),
@@ -70,33 +93,87 @@ def spec_from_json(text: str) -> ChannelSpec:
 
 def main() -> int:
     """Produce blocks until nobody wants any more."""
-    from cosim.bridge import Bridge, BridgeError, end_with_parent
+    from cosim.bridge import end_with_parent
 
     end_with_parent()
-    spec = spec_from_json(sys.stdin.read())
-    producer = make_producer(spec)
-    producer.prepare()
+    request = json.loads(sys.stdin.read())
+    cached = request.pop("cache")
+    spec = spec_from_json(json.dumps(request))
+    clock = Clock()
+    try:
+        with clock:
+            producer: ChannelProducer = (
+                CachedProducer(spec, default_folder()) if cached else make_producer(spec)
+            )
+            producer.prepare()
+        _produce(producer, clock)
+    except (ChannelSpecError, LlvmError, RayTracingError) as error:
+        print(f"channel: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _say(producer: ChannelProducer, clock: "Clock") -> None:
+    """Write what has been done so far to standard output, as one line of JSON."""
+    spec = producer.spec
+    facts = {
+        "computed_blocks": clock.blocks,
+        "links_per_call": len(spec.cell_positions_m) * len(spec.ue_positions_m),
+        "compute_s": round(clock.seconds, 3),
+        "cache_hits": producer.hits if isinstance(producer, CachedProducer) else 0,
+        "moving_ues": int(np.any(spec.ue_velocities_m_s, axis=1).sum()),
+    }
+    print(json.dumps(facts), flush=True)
+
+
+class Clock:
+    """Sums the wall time of its `with` blocks."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.blocks = 0
+        self._start = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds += time.perf_counter() - self._start
+
+
+def _produce(producer: ChannelProducer, clock: Clock) -> None:
+    """Publish blocks until nobody wants any more."""
+    from cosim.bridge import Bridge, BridgeError
+
+    needed = producer.spec.blocks_needed
+    last = needed - 1 if needed and producer.spec.model == "replay" else None
     try:
         with Bridge.attach(int(os.environ["COSIM_BRIDGE_FD"])) as bridge:
             blocks = bridge.blocks("channel")
             number = 0
             while True:
-                block = producer.block(number)
+                # Blocks are made ahead, also beyond the end, where nobody reads them: a recording
+                # that ends with the run then repeats its last.
+                wanted = number if last is None else min(number, last)
+                with clock:
+                    block = producer.block(wanted)
+                clock.blocks += 1
+                _say(producer, clock)
                 times, cells, ues, layers, prbs = block.gains.shape
                 header = {
-                    "t_start_s": block.t_start_s,
+                    "t_start_s": number * producer.spec.block_duration_s,
                     "sample_interval_s": block.sample_interval_s,
                     "times": times,
                     "cells": cells,
                     "ues": ues,
                     "layers": layers,
                     "prbs": prbs,
-                    "interference": int(spec.any_cell_serves),
+                    "interference": int(producer.spec.any_cell_serves),
                 }
                 blocks.publish(number, header, block.gains)
                 number += 1
     except BridgeError:
-        return 0  # ns-3 or the engine has ended; whoever noticed first reports it
+        return  # ns-3 or the engine has ended; whoever noticed first reports it
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from cosim.progress import NullProgress, ProgressSink
 from cosim.scenario import Scenario
 from cosim.session import Session
 from cosim.traces import Manifest, Status, TraceSet
+from cosim.truth_replay import replay
 from cosim.workload import Workload, build_workload
 
 log = logging.getLogger(__name__)
@@ -83,4 +84,5 @@ def simulate(
     """Run ns-3 and the channel producer with the workload's agents; return the manifest's facts."""
     with Session(plan, workload, traces, progress) as session:
         session.run()
-        return session.facts()
+        facts, sampled = session.facts(), session.sampled_blocks()
+    return facts | {"truth_replay": replay(plan, sampled, traces, progress)}

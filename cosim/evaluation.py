@@ -122,6 +122,7 @@ class Evaluator:
         return ordered
 
     def _edge_latency_s(self, message: Message) -> float:
+        """Return the decoder's latency, s."""
         operations, memory_bytes = message.codec.decode_cost(
             message.encoded, task=message.task, rung=message.rung
         )
@@ -136,7 +137,7 @@ class Evaluator:
         offline: Decoded,
     ) -> Verdict:
         count = len(message.encoded.units)
-        complete = len(in_time) == count
+        complete = len(in_time) == message.units_sent
         nan = float("nan")
         times = [at for at, _ in message.received.values()]
         at_deadline_s = message.deadline_s if in_time else nan
@@ -146,7 +147,7 @@ class Evaluator:
             decoded=decoded,
             offline=offline,
             mask=bytes(1 if number in in_time else 0 for number in range(count)),
-            delivered_s=max(times) if len(message.received) == count else nan,
+            delivered_s=max(times) if len(message.received) == message.units_sent else nan,
             decoded_s=decoded_s,
             on_time=bool(in_time),
             complete=complete,

@@ -122,6 +122,7 @@ def _setup(
         book=book,
         test=test,
         evaluate_every=traffic.evaluate_every,
+        adapt_rank=traffic.adapt_rank,
         keep_tokens=traffic.keep_tokens,
         error_feedback=traffic.error_feedback,
         lossy=traffic.transport == "lossy",

@@ -5,7 +5,7 @@ The two sides never mix: `Message.received` holds only bytes that came out of ns
 are given to a decoder. What was sent is kept for the trace and for the lossless comparison.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ class Message:
         received: unit number → (arrival time, bytes), as ns-3 delivered them.
         first_tx_s: when the first byte entered a transport block, NaN before.
         bytes_air: MAC, RLC and PDCP bytes spent on it, retransmissions included, padding not.
+        sent: numbers of the units sent so far, None for all at once.
     """
 
     message_id: int
@@ -40,6 +41,12 @@ class Message:
     received: dict[int, tuple[float, bytes]] = field(default_factory=dict)
     first_tx_s: float = float("nan")
     bytes_air: int = 0
+    sent: set[int] | None = None
+
+    @property
+    def units_sent(self) -> int:
+        """Return how many different units were sent."""
+        return len(self.encoded.units) if self.sent is None else len(self.sent)
 
     def units_by(self, t_s: float) -> dict[int, bytes]:
         """Return the units that had arrived at `t_s`."""
@@ -64,6 +71,18 @@ class Ledger:
         """Enter a message that its source handed to the network."""
         self._open[message.message_id] = message
         self.sent_count += 1
+
+    def sent_more(self, message_id: int, numbers: Iterable[int], payload_bytes: int) -> None:
+        """Enter further units of an open message, or, without any, feedback about it."""
+        message = self._open.get(message_id)
+        if message is not None:
+            message.bytes_app += payload_bytes
+            if message.sent is not None:
+                message.sent.update(numbers)
+
+    def find(self, message_id: int) -> Message | None:
+        """Return an open message."""
+        return self._open.get(message_id)
 
     def received(self, message_id: int, t_s: float, contents: PacketContents) -> None:
         """Enter the units of a packet that arrived at `t_s`."""

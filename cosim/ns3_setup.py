@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.plan import Plan
-from cosim.scenario import AgentTraffic, FinetuningTraffic, SemanticTraffic
+from cosim.plan import Plan, has_feedback
+from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
 from cosim.scenario.sources import SourceTraffic, TcpTraffic
@@ -108,6 +108,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrRan::UlGrantDelay": mac.ul_grant_delay_slots,
         "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
         "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
+        "ns3::NrRan::TruthFraction": scenario.truth.fraction,
         "ns3::NrLink::HarqProcesses": mac.harq_processes,
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
@@ -151,13 +152,14 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         common = (
             f"flow {flow.number} ue={flow.ue} direction={flow.direction} port={flow.port} "
             f"fiveqi={traffic.fiveqi} priority={traffic.priority}{bearer_options(traffic)}"
-            + _harq_options(traffic)
+            f"{_harq_options(traffic)}"
         )
         if isinstance(traffic, SemanticTraffic):
             lines.append(
-                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 notify=0"
+                f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 "
+                f"notify={int(has_feedback(traffic))}"
             )
-        elif isinstance(traffic, AgentTraffic | FinetuningTraffic):
+        elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
         elif isinstance(traffic, SourceTraffic):
@@ -184,15 +186,6 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
     return "\n".join(lines) + "\n"
 
 
-def _harq_options(traffic: Traffic) -> str:
-    """Return the flow's options on its number of transmissions, where its kind has any."""
-    most = getattr(traffic, "max_harq_tx", None)
-    text = "" if most is None else f" max_harq_tx={most}"
-    if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
-        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
-    return text
-
-
 def _handover_defaults(handover: HandoverSection) -> dict[str, object]:
     """Return the attributes of [handover]."""
     controller = "ns3::NrHandoverController::"
@@ -213,6 +206,15 @@ def _handover_defaults(handover: HandoverSection) -> dict[str, object]:
         "ns3::NrUpf::XnDelay": time(handover.xn_delay_s),
         "ns3::NrRan::DataForwarding": str(handover.forwarding).lower(),
     }
+
+
+def _harq_options(traffic: Traffic) -> str:
+    """Return the flow's options on its number of transmissions, where its kind has any."""
+    most = getattr(traffic, "max_harq_tx", None)
+    text = "" if most is None else f" max_harq_tx={most}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
+        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
+    return text
 
 
 def table_payload(table: BlerTable) -> tuple[tuple[int, int, int], bytes]:

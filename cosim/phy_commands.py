@@ -93,3 +93,43 @@ def bler(
         print(f"{missing} curves are missing; the same command goes on with them")
     print(path)
     return 0
+
+
+@app.command()
+def eesm(
+    mcs: Annotated[str, typer.Option("--mcs", help="Indices, such as 0-9,28.")] = "0-28",
+    cbs: Annotated[int, typer.Option("--cbs", help="Code-block size in bits.")] = 1000,
+    channels: Annotated[
+        int, typer.Option("--channels", min=2, help="Realisations of the channel.")
+    ] = 12,
+    blocks: Annotated[int, typer.Option("--blocks", min=10, help="Blocks of a point.")] = 40,
+    seed: Annotated[int, typer.Option("--seed", help="Of channels, bits and noise.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="JSON file.")] = Path("eesm_table1.json"),
+) -> int:
+    """Fit EESM betas on frequency-selective channels, and say how well the mapping predicts."""
+    from sionna_phy.abstraction.campaign import CampaignError, parse_indices
+    from sionna_phy.abstraction.eesm_fit import calibrate, write_fits
+
+    command = (
+        f"cosim phy eesm --mcs {mcs} --cbs {cbs} --channels {channels} --blocks {blocks} "
+        f"--seed {seed}"
+    )
+    try:
+        indices = parse_indices(mcs, "--mcs")
+    except CampaignError as error:
+        print(f"cosim: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    fits = []
+    for index in indices:
+        fits += calibrate(
+            [index],
+            cbs_bits=cbs,
+            channels=channels,
+            blocks=blocks,
+            seed=seed,
+            report=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+        # After every MCS: an interrupted run keeps what it has.
+        write_fits(out, fits, command=command, mcs_table=1)
+    print(out)
+    return 0

@@ -42,6 +42,11 @@ class Flow:
         return FIRST_PORT + self.number
 
 
+def has_feedback(traffic: object) -> bool:
+    """Return whether an entry's UEs are answered over the downlink."""
+    return isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A scenario with its random choices made.
@@ -159,7 +164,9 @@ def make_plan(scenario: Scenario) -> Plan:
     for entry, traffic in enumerate(scenario.traffic):
         chosen = range(len(positions)) if traffic.ues == "all" else traffic.ues
         directions: tuple[Literal["dl", "ul"], ...] = (
-            ("ul", "dl") if traffic.direction == "both" else (traffic.direction,)
+            ("ul", "dl")
+            if traffic.direction == "both" or has_feedback(traffic)
+            else (traffic.direction,)
         )
         for ue in chosen:
             for direction in directions:

@@ -12,9 +12,11 @@ from cosim.evaluation import Verdict
 from cosim.ledger import Message
 from cosim.plan import Plan
 from cosim.traces import TraceSet, counters_from_records
+from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
+from models.tasks import get_task
 
-STREAMS = ("slots", "packets", "kpis", "deliveries", "counters")
+STREAMS = ("slots", "packets", "kpis", "deliveries", "counters", "truth")
 _DEQUEUE = 2
 _FATES = (3, 4, 5)  # deliver, drop, discard
 
@@ -27,6 +29,7 @@ class Recorder:
 
     Attributes:
         counters: byte counters, one dictionary a (cell, UE, direction), filled at the end.
+        sampled: transport blocks for truth replay, in the order of simulated time.
         delivered_bytes: UDP payload bytes that reached their application.
     """
 
@@ -37,6 +40,7 @@ class Recorder:
         self._deliveries: list[ReceivedPacket] = []
         self._closed: list[Message] = []
         self.counters: list[dict[str, int | str]] = []
+        self.sampled: list[SampledBlock] = []
         self.delivered_bytes = 0
 
     def drain(self, bridge: Bridge) -> None:
@@ -46,6 +50,10 @@ class Recorder:
             while len(records := stream.read()):
                 if name == "deliveries":
                     self._take_packets(stream, records)
+                elif name == "truth":
+                    self.sampled += [
+                        SampledBlock.from_bridge(r, bytes(stream.payload(r))) for r in records
+                    ]
                 elif name == "counters":
                     self.counters += counters_from_records(records)
                 else:
@@ -75,6 +83,7 @@ class Recorder:
 
     def finish(self, t_s: float) -> None:
         """Decide what is left, after the last record was drained and delivered."""
+        self._workload.book.close()
         self.advance(t_s)
         self._closed += self._workload.ledger.close_until(float("inf"))
         while self._closed:
@@ -133,7 +142,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "node": message.node,
         "flow": message.flow,
         "task": message.task,
-        "modality": message.codec.modality,
+        "modality": get_task(message.task).modality,
         "codec": message.codec.name,
         "rung": message.rung,
         "sample_id": message.sample.id,
@@ -143,7 +152,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "t_delivered_s": verdict.delivered_s,
         "t_decoded_s": verdict.decoded_s,
         "deadline_s": message.deadline_s,
-        "units_sent": len(message.encoded.units),
+        "units_sent": message.units_sent,
         "units_received": sum(verdict.mask),
         "bytes_app": message.bytes_app,
         "bytes_air": message.bytes_air,

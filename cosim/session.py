@@ -8,6 +8,7 @@ at which everything that ns-3 did before is known; between them only buffers fil
 traces do not depend on the timing of the processes.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
+from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
 from sionna_phy.abstraction import beta_of, load_bler_table
 
@@ -49,6 +51,7 @@ def _expected_schema() -> dict[str, list[int]]:
         "kpis": ("KpiRecord",),
         "deliveries": ("DeliveryRecord",),
         "counters": ("CounterRecord",),
+        "truth": ("TruthRecord",),
         "channel": ("ChannelBlock",),
     }
     return {channel: [hashes[name] for name in names] for channel, names in records.items()}
@@ -75,6 +78,7 @@ class Session:
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
         self._facts: dict[str, Any] = {}
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
+        self._producer_said = tempfile.TemporaryFile()  # noqa: SIM115 - likewise
         self._now_s = 0.0
 
     def __enter__(self) -> Self:
@@ -155,6 +159,10 @@ class Session:
         """Return what the manifest keeps of the simulation: counters, stalls, tallies."""
         return self._facts
 
+    def sampled_blocks(self) -> list[SampledBlock]:
+        """Return the transport blocks that ns-3 chose for truth replay."""
+        return self._recorder.sampled
+
     def _answer_setup(self, setup: Exchange) -> None:
         text = ns3_setup.setup_text(self._plan, self._workload.utilities).encode()
         shape, bler = ns3_setup.table_payload(self._table)
@@ -198,13 +206,16 @@ class Session:
         process = subprocess.Popen(
             [sys.executable, "-m", "cosim.channel_process"],
             stdin=subprocess.PIPE,
+            stdout=self._producer_said,
             stderr=self._stderr,
             pass_fds=[fd],
             env={**os.environ, "COSIM_BRIDGE_FD": str(fd), "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
         assert process.stdin is not None
-        process.stdin.write(spec_to_json(channel_spec(self._plan, prbs=self._prbs)).encode())
+        request = json.loads(spec_to_json(channel_spec(self._plan, prbs=self._prbs)))
+        request["cache"] = self._plan.scenario.channel.cache
+        process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
         return process
 
@@ -238,6 +249,7 @@ class Session:
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,
                 "stall_s": blocks.stall_s,
+                **self._producer_facts(),
             },
             "scheduler": {
                 "questions": self._scheduling.questions if self._scheduling else 0,
@@ -254,6 +266,12 @@ class Session:
             },
         }
 
+    def _producer_facts(self) -> dict[str, Any]:
+        """Return the last that the producer said about its work; it says so after each block."""
+        self._producer_said.seek(0)
+        lines = [line for line in self._producer_said if line.endswith(b"\n")]
+        return dict(json.loads(lines[-1])) if lines else {}
+
     def _end_processes(self) -> None:
         for process in (getattr(self, "_ns3", None), self._producer):
             if process is None:
@@ -266,3 +284,4 @@ class Session:
             process.wait()
         self._bridge.close()
         self._stderr.close()
+        self._producer_said.close()

@@ -11,13 +11,21 @@ import numpy as np
 from cosim.agents.api import Agent
 from cosim.agents.book import Book
 from cosim.agents.registry import AgentContext, make_agents
+from cosim.agents.semantic_harq import SemanticAsker
 from cosim.agents.semantic_sink import SemanticSink
 from cosim.agents.semantic_source import SemanticSource
 from cosim.evaluation import Evaluator
+from cosim.feedback import feedback_flows, source_kind
 from cosim.ledger import Ledger
 from cosim.plan import Flow, Plan
 from cosim.progress import ProgressSink
-from cosim.scenario import AgentTraffic, FinetuningTraffic, Scenario, SemanticTraffic
+from cosim.scenario import (
+    AgentTraffic,
+    FinetuningTraffic,
+    RetrievalTraffic,
+    Scenario,
+    SemanticTraffic,
+)
 from cosim.scenario.names import SERVICE_CODEC
 from cosim.schedulers import SchedulerContext, SlotScheduler, make_scheduler
 from cosim.utility import UtilityCurve, measure_utilities
@@ -69,8 +77,11 @@ def build_workload(
     book = Book()
     trainers, services = _trainers(plan, book, profile)
     semantic: list[tuple[Flow, SemanticTraffic]] = [
-        (flow, flow.traffic) for flow in plan.flows if isinstance(flow.traffic, SemanticTraffic)
+        (flow, flow.traffic)
+        for flow in plan.flows
+        if isinstance(flow.traffic, SemanticTraffic) and flow.direction == "ul"
     ]
+    answered = feedback_flows(plan)
     codecs: dict[str, Codec] = {}
     tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
     sources: list[SemanticSource] = []
@@ -88,8 +99,9 @@ def build_workload(
         samples = tasks[traffic.task].test
         arrivals_s = plan.arrivals_s(flow)
         chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
+        kind, extra = source_kind(flow, answered)
         sources.append(
-            SemanticSource(
+            kind(
                 node=flow.ue,
                 flow=flow.number,
                 arrivals_s=arrivals_s,
@@ -103,16 +115,34 @@ def build_workload(
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
                 packing=traffic.packing,
+                **extra,
             )
         )
     _encode_all(sources, progress)
+    edge_profile = _profile(scenario, scenario.models.edge_profile)
     sink = SemanticSink(
-        node=plan.edge_node, flows=[flow.number for flow, _ in semantic], ledger=ledger
-    )
-    return Workload(
-        agents=[*sources, sink, *trainers, *_user_agents(plan)],
+        node=plan.edge_node,
+        flows=[flow.number for flow, _ in semantic if flow.number not in answered],
         ledger=ledger,
-        evaluator=Evaluator(_profile(scenario, scenario.models.edge_profile)),
+    )
+    askers = [
+        SemanticAsker(
+            node=plan.edge_node,
+            flow=flow.number,
+            answer_flow=answered[flow.number],
+            ledger=ledger,
+            profile=edge_profile,
+            first_units=None if traffic.adapt_first else traffic.first_units,
+            more_units=traffic.more_units,
+            patience_s=traffic.patience_s,
+        )
+        for flow, traffic in semantic
+        if flow.number in answered
+    ]
+    return Workload(
+        agents=[*sources, sink, *askers, *trainers, *_user_agents(plan)],
+        ledger=ledger,
+        evaluator=Evaluator(edge_profile),
         priors={name: task.prior_label for name, task in tasks.items()},
         late_s=max((traffic.deadline_s for _, traffic in semantic), default=0.0),
         utilities=measure_utilities(plan),
@@ -142,7 +172,7 @@ def _python_scheduler(plan: Plan) -> SlotScheduler | None:
 def _trainers(
     plan: Plan, book: Book, device_profile: DeviceProfile
 ) -> tuple[list[Agent], dict[str, Codec]]:
-    """Return the agents that train, and the codec of each task whose weights they train."""
+    """Return the agents that train or retrieve, and the codec of each task that is trained."""
     agents: list[Agent] = []
     services: dict[str, Codec] = {}
     for entry, traffic in enumerate(plan.scenario.traffic):
@@ -157,6 +187,13 @@ def _trainers(
             )
             agents += made
             services[traffic.task] = SplitLoraCodec(setup.bank)
+        elif isinstance(traffic, RetrievalTraffic):
+            from cosim.retrieval import build_retrievers
+
+            edge_profile = _profile(plan.scenario, plan.scenario.models.edge_profile)
+            agents += build_retrievers(
+                plan, entry, book=book, device_profile=device_profile, edge_profile=edge_profile
+            )
     for agent in agents:
         agent.prepare()
     return agents, services

@@ -52,7 +52,7 @@ dependencies)
     # --no-deps: the wheel asks for cppyy, whose source build costs minutes and which nothing here uses.
     quietly "$venv/bin/pip" install --no-deps "ns3==3.44.post0"
     say "Sionna, transformers, pyarrow and the rest"
-    "$venv/bin/python" scripts/requirements.py build dev cluster rl docs >"$venv/requirements.txt"
+    "$venv/bin/python" scripts/requirements.py build dev cluster rl docs knowledge >"$venv/requirements.txt"
     quietly "$venv/bin/pip" install -c requirements/constraints.txt -r "$venv/requirements.txt"
     ;;
 native)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from analysis import tidy
+from analysis import tidy, truth
 from analysis.figure import accuracy_so_far
 from analysis.summary import fact, summarise_run
 from cosim.traces import Manifest, TraceError, read_trace
@@ -93,6 +93,7 @@ def _facts(manifest: Manifest, scenario: dict[str, Any]) -> list[list[str]]:
         ["Channel", str(channel.get("model"))],
         ["Scheduler", str(scenario.get("mac", {}).get("scheduler"))],
         ["Block error table", str(table.get("provenance") or "-")],
+        ["Truth replay", truth.sentence(truth.verdict(fact(manifest, "truth_replay")))],
         ["Wall time", f"{wall.get('total_s', '-')} s, begun {wall.get('started', '-')}"],
         ["Versions", ", ".join(f"{k} {v}" for k, v in versions.items() if v)],
     ]
@@ -127,7 +128,13 @@ def warnings(manifest: Manifest, messages: pd.DataFrame) -> list[str]:
             f"The simulator waited {stall_s:.2f} s of {total_s:.1f} s of wall time for channel "
             "blocks. Results do not depend on it; a larger channel.look_ahead_blocks may be faster."
         )
-    if not fact(manifest, "truth_replay"):
+    replayed = truth.verdict(fact(manifest, "truth_replay"))
+    if replayed is not None and abs(replayed["z"] or 0.0) > truth.Z_LIMIT:
+        found.append(
+            "The link abstraction is off: " + truth.sentence(replayed) + " Delays and losses of "
+            "this run are as good as that."
+        )
+    if replayed is None:
         found.append(
             "No truth replay in this run: the error of the link abstraction against decoded blocks "
             "is not known for it."

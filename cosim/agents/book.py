@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Rows that agents write into optional trace tables."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -9,6 +10,17 @@ class Book:
 
     def __init__(self) -> None:
         self._rows: list[tuple[str, dict[str, Any]]] = []
+        self._at_end: list[Callable[[], None]] = []
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call something once the simulation is over, before the last rows are taken."""
+        self._at_end.append(call)
+
+    def close(self) -> None:
+        """The simulation is over."""
+        for call in self._at_end:
+            call()
+        self._at_end = []
 
     def add(self, table: str, **row: Any) -> None:
         """Enter one row of a trace table."""

@@ -68,6 +68,7 @@ def pack(
     message_number: int,
     max_packet_bytes: int,
     policy: str = "in-order",
+    numbers: Sequence[int] | None = None,
 ) -> list[Packet]:
     """Put whole units into as few packets as the policy allows.
 
@@ -77,6 +78,7 @@ def pack(
         message_number: the message's number in its flow, modulo 2**32.
         max_packet_bytes: UDP payload limit.
         policy: which units share a packet, a name of `POLICIES`.
+        numbers: ascending numbers of the units to send now; None: all.
 
     Raises:
         WireError: a unit does not fit into a packet, there are more units than the header counts,
@@ -98,9 +100,15 @@ def pack(
                 f"unit {number} has {len(unit)} bytes; a packet of max_packet_bytes="
                 f"{max_packet_bytes} holds {room - prefix}"
             )
-    costs = [prefix + len(unit) for unit in units]
+    chosen = range(len(units)) if numbers is None else numbers
+    costs = [prefix + len(units[n]) for n in chosen]
+    scores = [importance[n] for n in chosen]
+    if numbers is not None:
+        # A part of a message may need a bitmap, whatever the policy.
+        room -= -(-len(units) // 8)
     packets: list[Packet] = []
-    for group in POLICIES[policy](costs, importance, room):
+    for places in POLICIES[policy](costs, scores, room):
+        group = [chosen[place] for place in places]
         layout, bitmap = _layout(group, len(units))
         header = HEADER.pack(
             _VERSION,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from cosim.agents.api import Action, Agent, Event, EventKind, Send, Timer
-from cosim.agents.packetiser import pack
+from cosim.agents.packetiser import Packet, pack
 from cosim.ledger import Ledger, Message
 from models.codecs import Codec, EncodedMessage, Sample
 from models.compression import DeviceProfile
@@ -32,6 +32,7 @@ class SemanticSource(Agent):
         max_packet_bytes: UDP payload limit of the packetiser.
         packing: the packetiser's policy.
         ledger: where sent messages are entered for the `messages` trace.
+        flows: downlink flows whose packets it is told.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class SemanticSource(Agent):
         max_packet_bytes: int,
         ledger: Ledger,
         packing: str = "in-order",
+        flows: Sequence[int] = (),
     ) -> None:
-        super().__init__(node=node)
+        super().__init__(node=node, flows=flows)
         self._flow = flow
         self._arrivals_s = [float(t) for t in arrivals_s]
         self.samples = tuple(samples)
@@ -89,18 +91,29 @@ class SemanticSource(Agent):
             return []
         return [Timer(max(self._arrivals_s[number] - now_s, 0.0), number)]
 
-    def _send(self, number: int, now_s: float) -> Send:
+    def _first_numbers(self, number: int, count: int) -> list[int] | None:
+        """Return the units that are sent without being asked for, None for all."""
+        return None
+
+    def _pack(self, number: int, numbers: Sequence[int] | None) -> list[Packet]:
+        """Return packets with units of a message."""
         encoded = self._encoded[number]
-        started_s = max(now_s, self._device_free_s)
-        encoded_s = started_s + self._profile.latency_s(encoded.operations, encoded.memory_bytes)
-        self._device_free_s = encoded_s
-        packets = pack(
+        return pack(
             encoded.units,
             encoded.importance,
             message_number=number,
             max_packet_bytes=self._max_packet_bytes,
             policy=self._packing,
+            numbers=numbers,
         )
+
+    def _send(self, number: int, now_s: float) -> Send:
+        encoded = self._encoded[number]
+        started_s = max(now_s, self._device_free_s)
+        encoded_s = started_s + self._profile.latency_s(encoded.operations, encoded.memory_bytes)
+        self._device_free_s = encoded_s
+        first = self._first_numbers(number, len(encoded.units))
+        packets = self._pack(number, first)
         message_id = (self._flow << MESSAGE_NUMBER_BITS) | number
         deadline_s = now_s + self._deadline_s
         self._ledger.sent(
@@ -118,6 +131,7 @@ class SemanticSource(Agent):
                 deadline_s=deadline_s,
                 bytes_app=sum(len(packet.data) for packet in packets),
                 energy_j=self._profile.energy_j(encoded.operations, encoded.memory_bytes),
+                sent=None if first is None else set(first),
             )
         )
         return Send(

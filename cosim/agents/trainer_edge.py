@@ -22,7 +22,7 @@ class Replier(Protocol):
 
     now_s: float
 
-    def reply(self, client: int, number: int, data: object, delay_s: float) -> None:
+    def reply(self, client: int, number: int, data: RowMessage, delay_s: float) -> None:
         """Send rows to a client when `delay_s` has passed."""
 
 
@@ -42,6 +42,7 @@ class EdgeWork:
             self._shared = EdgeSide(setup.model, values, setup.work.learning_rate)
         self._active: set[int] = set()
         self._barrier: dict[int, tuple[Session, Message, bool]] = {}
+        self._last: dict[int, tuple[Message, bool]] = {}
         self._corpus: Corpus | None = None
         self._central: tuple[DeviceSide, EdgeSide] | None = None
 
@@ -79,7 +80,6 @@ class EdgeWork:
         pooled = edge.forward(
             message.smashed, message.positions, message.lengths, client=session.client
         )
-        self._last = getattr(self, "_last", {})
         self._last[session.client] = (message, selected)
         tokens = len(message.positions)
         if self._setup.model.spec.head_at_device:
@@ -97,9 +97,11 @@ class EdgeWork:
         self._send_gradient(session, message, down, selected=selected, tokens=tokens)
 
     def _take_pooled_gradient(self, session: "Session", message: Message, edge: EdgeSide) -> None:
-        forward, selected = self._last.pop(session.client, (None, False))
-        if forward is None or forward.step != message.step or message.smashed is None:
+        known = self._last.pop(session.client, None)
+        if known is None or known[0].step != message.step or message.smashed is None:
             raise MessageError("gradients of pooled rows that were never sent")
+        forward, selected = known
+        assert forward.positions is not None
         down = edge.backward(message.smashed.rows, client=session.client)
         edge.step()
         self._send_gradient(

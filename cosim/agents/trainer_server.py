@@ -21,6 +21,7 @@ from models.federated.wire import (
     Kind,
     Message,
     MessageError,
+    RowMessage,
     decode_rows,
     decode_weights,
     encode_weights,
@@ -36,6 +37,7 @@ class Session:
 
     round: int
     client: int
+    rank: int
     version: int
     start_s: float
     sent: tuple[int, int]
@@ -108,10 +110,12 @@ class TrainerServer(TransportAgent):
 
     def _begin_session(self, client: int, number: int) -> None:
         setup = self._setup
-        values = setup.strategy.configure_fit(client, setup.ranks[client])
+        rank = self._rank_of(client)
+        values = setup.strategy.configure_fit(client, rank)
         session = Session(
             number,
             client,
+            rank,
             setup.strategy.version,
             self.now_s,
             snapshot(self.endpoints[client].sent),
@@ -136,6 +140,18 @@ class TrainerServer(TransportAgent):
                 kind, values, round_number=number, version=version, dtype=setup.weight_type
             ),
         )
+
+    def _rank_of(self, client: int) -> int:
+        """Return the rank that a client gets: its own, or less if ranks are adapted.
+
+        It is halved for each factor of two by which the measured uplink rate is below the median.
+        """
+        rank = self._setup.ranks[client]
+        rates = sorted(self._rate_bps.values())
+        if not self._setup.adapt_rank or client not in self._rate_bps:
+            return rank
+        slower = rates[len(rates) // 2] / max(self._rate_bps[client], 1.0)
+        return max(1, rank >> max(0, math.floor(math.log2(max(slower, 1.0)))))
 
     def _deadline(self, number: int) -> None:
         if number == self._round:
@@ -218,7 +234,7 @@ class TrainerServer(TransportAgent):
             round=session.round,
             client=client,
             cut_layer=_cut_of(setup),
-            rank=setup.ranks[client],
+            rank=session.rank,
             bytes_up=up[0] - session.received[0],
             bytes_down=down[0] - session.sent[0],
             t_start_s=session.start_s,
@@ -269,11 +285,8 @@ class TrainerServer(TransportAgent):
             return
         self._work.take(session, message, selected=bool(delivery.missing))
 
-    def reply(self, client: int, number: int, data: "object", delay_s: float) -> None:
+    def reply(self, client: int, number: int, data: RowMessage, delay_s: float) -> None:
         """Send rows to a client when the edge has computed them."""
-        from models.federated.wire import RowMessage
-
-        assert isinstance(data, RowMessage)
 
         def now() -> None:
             session = self._sessions.get(client)
@@ -359,7 +372,8 @@ class TrainerServer(TransportAgent):
             for client in self._clients:
                 up = self._client_ends[client].sent if number == 0 else None
                 down = self.endpoints[client].sent if number == 0 else None
-                session = Session(number, client, 0, start_s, (0, 0), (0, 0), [loss])
+                rank = setup.ranks[client]
+                session = Session(number, client, rank, 0, start_s, (0, 0), (0, 0), [loss])
                 if up is None or down is None:
                     session.sent = snapshot(self.endpoints[client].sent)
                     session.received = snapshot(self._client_ends[client].sent)

@@ -35,6 +35,7 @@ class TrainingSetup:
         bank: what is in service.
         book: where `rounds` rows go.
         test: for the accuracy in the trace, None for no evaluation.
+        adapt_rank: clients with a slow uplink get a lower rank.
         weight_type: number type of weights on the air.
     """
 
@@ -52,6 +53,7 @@ class TrainingSetup:
     book: Book
     test: Corpus | None
     evaluate_every: int
+    adapt_rank: bool
     keep_tokens: float
     error_feedback: bool
     lossy: bool

@@ -2,7 +2,7 @@
 """The Python ends of the three kinds of channel. Records are views into the segment, not copies."""
 
 import mmap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,7 @@ class Timeout(BridgeError, TimeoutError):  # noqa: N818 - it says what happened
     """Nothing happened in the time allowed."""
 
 
-class Exchange(Channel):
+class Exchange(Channel, NativeExchange):
     """Answers batches of requests: `receive` (or `poll`), `reply`, fill, `attach`, `send`.
 
     It is iterable, which is the shortest way to serve a simulation that has no streams:
@@ -106,78 +106,25 @@ class Exchange(Channel):
             decisions = exchange.reply(len(observations))
             decisions["power"] = policy(observations["sinr"])
             exchange.send()
+
+    `receive`, `reply` and `send` are native (`help(Exchange.receive)`). Arrays of the same number
+    of records are the same object, so views of their fields may be kept between batches.
     """
 
     def __init__(
         self, native: NativeSide, memory: mmap.mmap, number: int, entry: Mapping[str, Any]
     ) -> None:
-        super().__init__(native, memory, number, entry)
-        self._native_exchange = NativeExchange(native, number)
-        # A view costs more to make than a record to read, and batches are mostly of a few sizes.
-        self._requests: dict[int, Records] = {}
-        self._replies: dict[int, Records] = {}
-        self._reply_records: Records | None = None
-        self._used = 0
+        Channel.__init__(self, native, memory, number, entry)
+        NativeExchange.__init__(self, native, number)
 
     def poll(self) -> Batch | None:
         """Return the pending batch, or None."""
-        count = self._native_exchange.poll()
-        return None if count < 0 else Batch(self, self._request(count))
-
-    def receive(self, timeout_s: float = float("inf")) -> Records | None:
-        """Wait for a request; return its records, read-only and valid until `send`.
-
-        Only this channel is looked after: with streams in the same bridge use `Bridge.wait`.
-
-        Returns:
-            shape [records], or None when the simulator has announced its end.
-
-        Raises:
-            Timeout: no request in `timeout_s`.
-            PeerDied: the simulator ended without saying so, or with an error.
-            BridgeError: a stream is full, so that no request can come.
-            KeyboardInterrupt: Ctrl-C.
-        """
-        try:
-            count = self._native_exchange.wait(timeout_s)
-        except PeerDied:
-            raise PeerDied(self.obituary()) from None
-        if count >= 0:
-            return self._requests.get(count) if count in self._requests else self._request(count)
-        if count == -1:
-            raise Timeout(f"exchange {self.name!r}: no request came in {timeout_s:g} s")
-        state, reason = self._native.state(0)
-        if state == _FAILED:
-            raise PeerDied(reason)
-        return None
-
-    def __iter__(self) -> Iterator[Records]:
-        while (records := self.receive()) is not None:
-            yield records
+        count = self._poll()
+        return None if count < 0 else Batch(self, self._view(0, count))
 
     def payload(self, record: np.void) -> Bytes:
         """Return the bytes that a record of the request carries, read-only, valid until `send`."""
         return self._payload(self.directions[0], record)
-
-    def reply(self, count: int) -> Records:
-        """Return zeroed records to fill in, shape [count].
-
-        Raises:
-            BridgeError: more than the channel was declared for.
-        """
-        records = self._replies.get(count)
-        if records is None:
-            room = self.directions[1].records
-            if not 0 <= count <= len(room):
-                raise BridgeError(
-                    f"exchange {self.name!r}: {count} records in a reply, "
-                    f"it was declared for {len(room)}"
-                )
-            records = self._replies.setdefault(count, room[:count])
-        self._native_exchange.clear(count)
-        self._reply_records = records
-        self._used = 0
-        return records
 
     def attach(self, index: int, data: bytes | bytearray | memoryview) -> None:
         """Copy `data` into the reply's arena and name it in record `index`.
@@ -185,38 +132,42 @@ class Exchange(Channel):
         Raises:
             BridgeError: the arena is full, or `reply` was not called.
         """
-        if self._reply_records is None:
+        count, used = self._pending()
+        if count < 0:
             raise BridgeError(f"exchange {self.name!r}: call reply() before attach()")
         arena, size = self.directions[1].payload, len(data)
-        if size > len(arena) - self._used:
+        if size > len(arena) - used:
             raise BridgeError(
-                f"exchange {self.name!r}: payloads of {self._used + size} bytes in a reply, it was "
+                f"exchange {self.name!r}: payloads of {used + size} bytes in a reply, it was "
                 f"declared for {len(arena)}"
             )
-        arena[self._used : self._used + size] = np.frombuffer(data, np.uint8)
-        record = self._reply_records[index]
-        record["payload_offset"] = self._used
+        arena[used : used + size] = np.frombuffer(data, np.uint8)
+        record = self.directions[1].records[:count][index]
+        record["payload_offset"] = used
         record["payload_bytes"] = size
-        self._used += size
+        self._attached(size)
 
-    def send(self) -> None:
-        """Send the reply (empty without `reply`); the simulator goes on.
-
-        Raises:
-            BridgeError: there is no request to answer.
-        """
-        records = self._reply_records
-        self._native_exchange.answer(0 if records is None else len(records), self._used)
-        self._reply_records = None
-        self._used = 0
-
-    def _request(self, count: int) -> Records:
-        records = self._requests.get(count)
-        if records is None:
-            records = self.directions[0].records[:count]
-            records.flags.writeable = False
-            self._requests[count] = records
+    def _view(self, direction: int, count: int) -> Records:
+        """Return the first records of a direction; `reply` and `receive` keep what they got."""
+        room = self.directions[direction].records
+        if not 0 <= count <= len(room):
+            raise BridgeError(
+                f"exchange {self.name!r}: {count} records in a reply, "
+                f"it was declared for {len(room)}"
+            )
+        records = room[:count]
+        records.flags.writeable = direction == 1
         return records
+
+    def _over(self, how: str, timeout_s: float) -> None:
+        """Say why `receive` has no records: return for an orderly end, raise for all else."""
+        if how == "timeout":
+            raise Timeout(f"exchange {self.name!r}: no request came in {timeout_s:g} s")
+        state, reason = self._native.state(0)
+        if state == _FAILED:
+            raise PeerDied(reason)
+        if how == "died":
+            raise PeerDied(self.obituary())
 
 
 class Stream(Channel):

@@ -16,6 +16,7 @@ from cosim.scenario.radio import (
     MacSection,
     UesSection,
 )
+from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
@@ -32,6 +33,7 @@ __all__ = [
     "ModelsSection",
     "Problem",
     "ProfileOverride",
+    "RetrievalTraffic",
     "RunSection",
     "Scenario",
     "ScenarioError",

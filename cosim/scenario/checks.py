@@ -11,6 +11,7 @@ from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
+from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.sources import SourceTraffic, TokenTraffic
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
@@ -126,6 +127,7 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
 
 def _channel(scenario: Scenario) -> Iterator[Problem]:
     channel, carrier = scenario.channel, scenario.carrier
+    yield from _channel_model(scenario)
     slot_s = carrier.slot_s
     interval_s = channel.sample_interval_s
     if interval_s < slot_s * (1 - 1e-9):
@@ -164,6 +166,23 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
                 f"PRBs take {total / 2**20:.0f} MiB, at most {MAX_CHANNEL_BYTES // 2**20}",
                 "use shorter blocks (channel.block_duration_s) or fewer samples, UEs or cells",
             )
+
+
+def _channel_model(scenario: Scenario) -> Iterator[Problem]:
+    channel = scenario.channel
+    for model, key, example in (("rt", "scene", '"munich"'), ("replay", "file", "its path")):
+        value = getattr(channel, key)
+        if channel.model == model and not value:
+            yield Problem(f"channel.{key}", "", f"is needed with channel.model = {show(model)}: "
+                          f"{example}")  # fmt: skip
+        elif channel.model != model and value:
+            yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
+    if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
+        yield Problem(
+            "ues.indoor_fraction",
+            show(scenario.ues.indoor_fraction),
+            f"1.0 with channel.model = {show(channel.model)}: everybody is indoors",
+        )
 
 
 def _ues(scenario: Scenario) -> Iterator[Problem]:
@@ -215,7 +234,8 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     flows = 0
     for index, traffic in enumerate(scenario.traffic):
         at = f"traffic.{index}"
-        both = 2 if traffic.direction == "both" else 1
+        answered = isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+        both = 2 if traffic.direction == "both" or answered else 1
         flows += both * (count if traffic.ues == "all" else len(traffic.ues))
         if traffic.ues != "all":
             absent = [ue for ue in traffic.ues if ue >= count]
@@ -231,6 +251,9 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
             yield from _agent(traffic, at)
+        elif isinstance(traffic, RetrievalTraffic):
+            yield from _retrieval(traffic, at)
+            yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
         elif isinstance(traffic, FinetuningTraffic):
             from cosim.scenario import finetuning_checks
 
@@ -264,6 +287,13 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     if traffic.codec not in names.codec_names():
         yield from _name(f"{at}.codec", traffic.codec, names.codec_names())
         return
+    able = names.codec_tasks(traffic.codec)
+    if able is not None and traffic.task in names.task_names() and traffic.task not in able:
+        yield Problem(
+            f"{at}.task",
+            show(traffic.task),
+            f"codec {show(traffic.codec)} has weights for {_listed(able)}",
+        )
     if not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
     if traffic.codec == names.SERVICE_CODEC:
@@ -289,6 +319,17 @@ def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
             _near(traffic.agent, known)
             or "name the file that registers it: cosim run ... --plugin FILE.py",
         )
+
+
+def _retrieval(traffic: RetrievalTraffic, at: str) -> Iterator[Problem]:
+    if traffic.local_entries > traffic.global_entries:
+        yield Problem(
+            f"{at}.local_entries",
+            show(traffic.local_entries),
+            f"at most {at}.global_entries = {traffic.global_entries}",
+        )
+    if traffic.base in ("off", "oracle") and traffic.sync != "none":
+        yield Problem(f"{at}.sync", show(traffic.sync), f'"none" with base = "{traffic.base}"')
 
 
 def _load(scenario: Scenario, traffic: CbrTraffic | SourceTraffic, at: str) -> Iterator[Problem]:

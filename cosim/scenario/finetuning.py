@@ -57,6 +57,11 @@ class FinetuningTraffic(BearerSection):
     ranks: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
         None, "rank of each client, in the order of the UEs; by default all have `rank`"
     )
+    adapt_rank: bool = quantity(
+        False,
+        "halve a client's rank for each factor of two by which its measured uplink rate is below "
+        "the median",
+    )
     labels_at: Literal["edge", "device"] = quantity(
         "edge", "labels go along, or stay at the device with the head (U-shape)"
     )

@@ -113,7 +113,8 @@ def service_problems(scenario: Scenario, traffic: SemanticTraffic, at: str) -> I
         yield Problem(
             f"{at}.ues", show(traffic.ues), "UEs that the entry of kind finetuning has too"
         )
-    if not entry.design.startswith("split") or entry.aggregator == "clustered" or entry.ranks:
+    uneven = entry.ranks is not None or entry.adapt_rank
+    if not entry.design.startswith("split") or entry.aggregator == "clustered" or uneven:
         yield Problem(
             f"{at}.codec",
             show(traffic.codec),

@@ -24,11 +24,19 @@ from cosim.scenario.radio import (
     PositionM,
     UesSection,
 )
-from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
+from cosim.scenario.run import (
+    ModelsSection,
+    ProfileOverride,
+    RunSection,
+    TracesSection,
+    TruthSection,
+)
 from cosim.scenario.traffic import SemanticTraffic, Traffic
 
-DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "constant": 10.0, "distance": 25.0}
-"""Antenna heights of TR 38.901 tables 7.2-1 and 7.2-3; a constant gain does not depend on it."""
+DEFAULT_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "rma": 35.0, "inh": 3.0, "inf": 8.0, "distance": 25.0}
+"""Antenna heights of TR 38.901 tables 7.2-1 to 7.2-4 (8 m: above the clutter of factory SH)."""
+OTHER_HEIGHT_M = 10.0
+"""Of models to which the height means nothing, and of traced scenes."""
 
 
 class Cell(Section):
@@ -49,7 +57,8 @@ class Cell(Section):
 
 def _default_cells(data: dict[str, Any]) -> tuple[Cell, ...]:
     gnb, channel = data["gnb"], data["channel"]
-    height_m = gnb.height_m if gnb.height_m is not None else DEFAULT_HEIGHT_M[channel.model]
+    default = DEFAULT_HEIGHT_M.get(channel.model, OTHER_HEIGHT_M)
+    height_m = gnb.height_m if gnb.height_m is not None else default
     if data["layout"].kind == "hexagonal":
         return tuple(Cell(**cell) for cell in hexagonal_cells(data["layout"], height_m))
     return (Cell(position_m=(0.0, 0.0, height_m)),)
@@ -90,6 +99,7 @@ class Scenario(Section):
     )
     models: ModelsSection = quantity(ModelsSection(), "models at the nodes")
     traces: TracesSection = quantity(TracesSection(), "what is written")
+    truth: TruthSection = quantity(TruthSection(), "replay of blocks through the real code")
     profiles: dict[str, ProfileOverride] = quantity(
         text="changes to device profiles, [profiles.NAME]", default_factory=dict
     )
@@ -156,7 +166,7 @@ class Scenario(Section):
         """
         data = self.resolved()
         del data["name"], data["description"]
-        for value in (self.mac.bler_table,):
+        for value in (self.mac.bler_table, self.channel.file, self.channel.scene):
             path = Path(value)
             if path.suffix and path.is_file():
                 data[f"sha256 of {value}"] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -12,15 +12,8 @@ SERVICE_CODEC = "split-lora"
 """The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
 
 _SERVICE_RUNGS = ("default", "int8", "int4", "int4-top16", "int4-top8")
-_RUNG_PATTERNS = {
-    "llm-token": r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?",
-    SERVICE_CODEC: r"int[48](-top[1-9]\d{0,2})?",
-}
-"""Codec → further rungs than the named ones: bottleneck size, bits a value, tokens kept."""
-
-# llm-token: a position and 32 values of 8 bits
-# split-lora: version, position, scale and 576 values of 8 bits
-_LARGEST_UNIT_BYTES = {"raw-text": 200, "llm-token": 33, SERVICE_CODEC: 583}
+_SERVICE_RUNG_PATTERN = r"int[48](-top[1-9]\d{0,2})?"
+_SERVICE_UNIT_BYTES = 583  # version, position, scale and 576 values of 8 bits
 _PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
 
@@ -47,14 +40,26 @@ def rung_names(codec: str) -> tuple[str, ...]:
 
 def is_rung(codec: str, rung: str) -> bool:
     """Return whether a codec that exists has a rung."""
-    pattern = _RUNG_PATTERNS.get(codec)
-    return rung in rung_names(codec) or bool(pattern and re.fullmatch(pattern, rung))
+    from models.codecs.registry import is_rung
+
+    if codec == SERVICE_CODEC:
+        return rung in _SERVICE_RUNGS or bool(re.fullmatch(_SERVICE_RUNG_PATTERN, rung))
+    return is_rung(codec, rung)
+
+
+def codec_tasks(codec: str) -> tuple[str, ...] | None:
+    """Return the tasks that a codec which exists can do, None if they are not known."""
+    from models.codecs.registry import codec_tasks
+
+    return None if codec == SERVICE_CODEC else codec_tasks(codec)
 
 
 def smallest_packet_bytes(codec: str) -> int:
     """Return the UDP payload that holds the largest unit of a codec, 0 if it is not known."""
-    unit_bytes = _LARGEST_UNIT_BYTES.get(codec)
-    return 0 if unit_bytes is None else unit_bytes + _PACKET_OVERHEAD_BYTES
+    from models.codecs.registry import largest_unit_bytes
+
+    unit_bytes = _SERVICE_UNIT_BYTES if codec == SERVICE_CODEC else largest_unit_bytes(codec)
+    return unit_bytes + _PACKET_OVERHEAD_BYTES if unit_bytes else 0
 
 
 def agent_names() -> tuple[str, ...]:

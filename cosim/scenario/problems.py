@@ -11,6 +11,7 @@ from cosim.scenario.base import Section
 from cosim.scenario.errors import CrossFieldError, Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.model import Cell, Scenario
+from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.run import ProfileOverride
 from cosim.scenario.sources import (
     FtpTraffic,
@@ -33,6 +34,7 @@ _TRAFFIC: dict[str, type[Section]] = {
     "full-buffer": FullBufferTraffic,
     "tcp": TcpTraffic,
     "finetuning": FinetuningTraffic,
+    "retrieval": RetrievalTraffic,
 }
 _LISTS = ("traffic", "cells")
 

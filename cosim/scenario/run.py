@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sections [run], [models], [traces] and [profiles]."""
+"""The sections [run], [models], [traces], [truth] and [profiles]."""
 
 from typing import Annotated
 
@@ -73,6 +73,24 @@ class TracesSection(Section):
         unit="s",
         gt=0.0,
         le=3600.0,
+    )
+
+
+class TruthSection(Section):
+    """Truth replay: how good the link abstraction is, measured in the run itself.
+
+    Some transport blocks are sent again, bit by bit, through the real code; predicted and actual
+    block error rates stand side by side in the summary and the report.
+    """
+
+    fraction: float = quantity(
+        0.0,
+        "share of transport blocks that are replayed, 0 for none; their first transmissions",
+        ge=0.0,
+        le=1.0,
+    )
+    repeats: int = quantity(
+        5, "how often each of them is sent, with other bits and noise", ge=1, le=10_000
     )
 
 

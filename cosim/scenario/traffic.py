@@ -126,6 +126,27 @@ class SemanticTraffic(BearerSection):
         "which units share a packet: the most important together, dealt out in turn, or so that "
         "every packet matters about as much",
     )
+    feedback: Literal["none", "confidence"] = quantity(
+        "none",
+        "confidence: the first units travel alone, and while the edge is not confident enough to "
+        "accept its answer it asks for the next ones over the downlink (semantic HARQ)",
+    )
+    first_units: int = quantity(
+        8, "with feedback: units sent at first, the most important ones", ge=1, le=65_535
+    )
+    more_units: int = quantity(8, "with feedback: units sent on request", ge=1, le=65_535)
+    patience_s: float = quantity(
+        0.02,
+        "with feedback: how long the edge waits for the rest of what it expects before it asks",
+        unit="s",
+        gt=0.0,
+        le=3600.0,
+    )
+    adapt_first: bool = quantity(
+        False,
+        "with feedback: a request raises the UE's next first_units by half of more_units, an "
+        "answer without one lowers it by one (never below 1)",
+    )
 
 
 class CbrTraffic(BearerSection):
@@ -203,12 +224,14 @@ class AgentTraffic(BearerSection):
 
 # At the end, because these build on what stands above.
 from cosim.scenario.finetuning import FinetuningTraffic  # noqa: E402
+from cosim.scenario.retrieval import RetrievalTraffic  # noqa: E402
 
 Traffic = Annotated[
     SemanticTraffic
     | CbrTraffic
     | AgentTraffic
     | FinetuningTraffic
+    | RetrievalTraffic
     | FtpTraffic
     | VideoTraffic
     | XrTraffic

@@ -56,14 +56,12 @@ class SchedulerHost:
                 f"{type(self._scheduler).__name__}.decide returned shape {numbers.shape} for "
                 f"{len(records)} UEs: one number each is needed"
             )
+        # Two reductions and no more: this is done for every slot.
         if self._by_weight:
-            wrong = not np.isfinite(numbers).all() or numbers.min() < 0
+            wrong = not (numbers.min() >= 0 and numbers.max() < np.inf)  # NaN is neither
         else:
-            wrong = (
-                not np.issubdtype(numbers.dtype, np.integer)
-                or numbers.min() < 0
-                or int(numbers.sum()) > view.prbs
-            )
+            whole = numbers.dtype.kind in "iu"
+            wrong = not whole or numbers.min() < 0 or numbers.sum() > view.prbs
         if wrong:
             allowed = (
                 "finite weights of 0 or more"

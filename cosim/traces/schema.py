@@ -250,10 +250,40 @@ RETRIEVALS = TableSpec(
         Column("staleness_s", _F, "age of the answer", "s", optional=True),
         Column("bytes", _L, "carried over the network", "bytes"),
         Column("score", _F, "similarity or task score", optional=True),
+        Column("kind", _S, "question, report or sync", optional=True),
+        Column("t_end_s", _F, "the answer was there, or the exchange over", "s", optional=True),
+        Column("right_entry", _B, "what was found is the fact asked for, as it is", optional=True),
+        Column("correct", _B, "the language model's answer names the true value", optional=True),
+        Column("entries", _I, "entries carried", optional=True),
+        Column("refused", _I, "entries refused, or references not resolved", optional=True),
+    ),
+)
+
+TRUTH = TableSpec(
+    "truth",
+    "one row a transport block that was sent again through the real code",
+    time="t_s",
+    ordered=False,
+    always=False,
+    columns=(
+        _T,
+        _CELL,
+        _DIRECTION,
+        _UE,
+        Column("mcs", _I, "MCS index"),
+        Column("layers", _I, "spatial layers"),
+        Column("tbs_bits", _I, "transport block size", "bit"),
+        Column("prb_count", _I, "physical resource blocks"),
+        Column("sinr_eff_db", pa.float32(), "effective SINR (EESM)", "dB", optional=True),
+        Column("sinr_min_db", pa.float32(), "least SINR of a PRB and layer", "dB"),
+        Column("sinr_max_db", pa.float32(), "greatest SINR of a PRB and layer", "dB"),
+        Column("bler_predicted", pa.float32(), "block error probability of the abstraction"),
+        Column("sent", _I, "times that it was sent"),
+        Column("errors", _I, "times that it was not decoded"),
     ),
 )
 
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (MESSAGES, SLOTS, PACKETS, KPIS, ROUNDS, RETRIEVALS)
+    spec.name: spec for spec in (MESSAGES, SLOTS, PACKETS, KPIS, ROUNDS, RETRIEVALS, TRUTH)
 }
 """Table name → its definition."""

@@ -198,10 +198,13 @@ class LlamaBackbone(Backbone):
         rotation: tuple[Tensor, Tensor],
         where: Sequence[slice],
         number: int,
-        prefix: Prefix | None,
+        prefix: "Prefix | Sequence[Prefix] | None",
         adapters: Adapters | None,
     ) -> tuple[Tensor, Prefix]:
-        """Return the stream after one layer, and its keys and values (heads first)."""
+        """Return the stream after one layer, and its keys and values (heads first).
+
+        `prefix` is what every token sees, or what those of each sequence see, one entry a sequence.
+        """
         layer, config = self._layers[number], self.config
         heads, shared, width = (
             config.num_attention_heads,
@@ -212,7 +215,11 @@ class LlamaBackbone(Backbone):
         joint = joint.view(-1, heads + 2 * shared, width).transpose(0, 1)
         query, key, value = torch.split(joint, [heads, shared, shared])
         query, key = _rotate(query, rotation), _rotate(key, rotation)
-        mixed = [_attend(query[:, part], key[:, part], value[:, part], prefix) for part in where]
+        before = prefix if isinstance(prefix, list) else [prefix] * len(where)
+        mixed = [
+            _attend(query[:, part], key[:, part], value[:, part], past)
+            for part, past in zip(where, before, strict=True)
+        ]
         hidden = hidden + tiled_linear(torch.cat(mixed), layer.output)
         inner = tiled_linear(self.normalise(hidden) * layer.mlp_norm, layer.gate_up)
         gate, up = inner.chunk(2, dim=-1)

@@ -29,3 +29,8 @@ class TextTokenizer:
         if len(offsets) <= max_tokens:
             return text
         return text[: offsets[max_tokens - 1][1]]
+
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of token numbers, special tokens left out."""
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return text

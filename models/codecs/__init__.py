@@ -6,7 +6,13 @@ A codec is one file with a subclass of `Codec` and a line in `registry.py` (or a
 """
 
 from models.codecs.base import Codec, CodecError, Decoded, EncodedMessage, ReceivedMessage
-from models.codecs.registry import codec_names, codec_rungs, get_codec, register_codec
+from models.codecs.registry import (
+    codec_names,
+    codec_rungs,
+    codec_tasks,
+    get_codec,
+    register_codec,
+)
 from models.tasks import Sample
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "Sample",
     "codec_names",
     "codec_rungs",
+    "codec_tasks",
     "get_codec",
     "register_codec",
 ]

@@ -61,16 +61,18 @@ class EdgeClassifier:
         self, hidden: Tensor, positions: Tensor, lengths: Sequence[int], first: int
     ) -> list[Decoded]:
         """Return the answer for each packed sequence; see `logits`."""
-        scores = self.logits(hidden, positions, lengths, first) / self._temperature
-        chances = scores.softmax(-1)
-        answers = []
-        for row, chance in zip(scores, chances, strict=True):
-            best, second = row.topk(2).values.tolist()
-            prediction = int(row.argmax())
-            confidence = float(chance[prediction])
-            accepted = confidence >= self._threshold
-            answers.append(Decoded(prediction, best - second, confidence, accepted))
-        return answers
+        scores = self.logits(hidden, positions, lengths, first)
+        return [answer_of(row, self._temperature, self._threshold) for row in scores]
+
+
+def answer_of(scores: Tensor, temperature: float, threshold: float) -> Decoded:
+    """Return the answer that class scores give, shape [labels]; accepted from `threshold` on."""
+    scores = scores / temperature
+    chances = scores.softmax(-1)
+    best, second = scores.topk(2).values.tolist()
+    prediction = int(scores.argmax())
+    confidence = float(chances[prediction])
+    return Decoded(prediction, best - second, confidence, confidence >= threshold)
 
 
 def pool(rows: Tensor, query: Tensor) -> Tensor:

@@ -114,14 +114,17 @@ def _lose(message: EncodedMessage, share: float, rng: random.Random) -> Received
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure both text codecs on a task and write models/weights/TASK.json."""
-    from models.codecs.registry import codec_names, codec_rungs, get_codec
+    """Measure all codecs that can do a task and write models/weights/TASK.json."""
+    from models.codecs.registry import codec_names, codec_rungs, codec_tasks, get_codec
 
     parser = argparse.ArgumentParser(description="Measure accuracy over lost units.")
     parser.add_argument("--task", required=True)
     parser.add_argument("--samples", type=int, default=None)
     parser.add_argument("--rung-samples", type=int, default=None)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--codec", action="append", help="measure only these; the file keeps what it has of others"
+    )
     options = parser.parse_args(arguments)
     task = get_task(options.task)
     out: dict[str, Any] = {
@@ -132,7 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "interval": "95 % Wilson",
         "codecs": {},
     }
-    for name in codec_names():
+    known = options.out / f"{task.name}.json"
+    if options.codec and known.is_file():
+        out["codecs"] = json.loads(known.read_text())["codecs"]
+    for name in options.codec or codec_names():
+        able = codec_tasks(name)
+        if able is not None and task.name not in able:
+            continue
         codec = get_codec(name)
         entry: dict[str, Any] = {"fingerprint": codec.fingerprint, "lost_share": {}, "rungs": {}}
         for share in LOST_SHARES:

@@ -28,6 +28,7 @@ from models.codecs.edge import EdgeClassifier
 from models.codecs.quantiser import (
     Rung,
     dequantise,
+    ordered,
     pack_units,
     parse_rung,
     quantise,
@@ -167,15 +168,14 @@ class LlmTokenCodec(Codec):
         ranks: list[float] = torch.clamp(scores + tensors["importance_bias"], 0.0, 1.0).tolist()
         out = []
         for part, length in zip(spans(lengths), lengths, strict=True):
-            mine, theirs = units[part], ranks[part]
-            order = sorted(range(length), key=lambda i: (-theirs[i], i))[: point.max_units]
-            out.append((length, [mine[i].hex() for i in order], [theirs[i] for i in order]))
+            sent, theirs = ordered(units[part], ranks[part], point)
+            out.append((length, [unit.hex() for unit in sent], theirs))
         return out
 
     def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
         """Return one answer a message; see `Codec.decode`."""
         point, weights = self._rung(rung), self._weights(task)
-        messages = [_read(message, point) for message in received]
+        messages = [read_units(message, point) for message in received]
         keys = [
             content_key(
                 self.fingerprint,
@@ -226,7 +226,10 @@ class LlmTokenCodec(Codec):
         return operations + 2.0 * tokens * matrix, traffic + 4.0 * matrix
 
     def _rung(self, name: str) -> Rung:
-        return parse_rung(DEFAULT_RUNG if name == "default" else name)
+        point = parse_rung(DEFAULT_RUNG if name == "default" else name)
+        if point.vector:
+            raise CodecError(f"codec {self.name} has no codebooks: rung {name!r} is not one of it")
+        return point
 
     def _weights(self, task: str) -> CodecWeights:
         weights = load_weights(self.name, task, self._folder)
@@ -244,7 +247,9 @@ class LlmTokenCodec(Codec):
         return self._edges[task]
 
 
-def _read(message: ReceivedMessage, point: Rung) -> dict[int, np.ndarray]:
+def read_units(
+    message: ReceivedMessage, point: Rung, most: int = MAX_TOKENS
+) -> dict[int, np.ndarray]:
     """Return level numbers by position, ascending; what is no unit counts as lost.
 
     Where two units claim a position the one with the lower number counts.
@@ -252,6 +257,6 @@ def _read(message: ReceivedMessage, point: Rung) -> dict[int, np.ndarray]:
     rows: dict[int, np.ndarray] = {}
     for number in sorted(message.units):
         unit = unpack_unit(message.units[number], point)
-        if unit is not None and unit[0] <= MAX_TOKENS:
+        if unit is not None and unit[0] <= most:
             rows.setdefault(*unit)
     return dict(sorted(rows.items()))

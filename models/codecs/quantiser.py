@@ -13,6 +13,7 @@ Trans. Information Theory 6(1), 1960: 0.996 σ steps for 2 bits, 0.335 σ for 4,
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,10 @@ STEPS = {2: 0.9957, 4: 0.3352, 8: 0.0308}
 
 MAX_DIMENSIONS = 32
 MAX_POSITION = 255
-_NAME = re.compile(r"d(\d{1,3})-int(\d{1,2})(?:-top(\d{1,3}))?")
+GROUP = 4
+"""Values that one number of a codebook stands for."""
+
+_NAME = re.compile(r"d(\d{1,3})-(?:int(\d{1,2})|(vq))(?:-top(\d{1,3}))?(-flat)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,25 @@ class Rung:
         dimensions: values of a token that are sent: the first of the encoder's.
         bits: of each value.
         max_units: tokens sent at most, the most important ones; None: all.
+        flat: units stay in the order of the message and matter equally: importance is switched off.
+        vector: learned codebooks quantise `GROUP` values together, 8 bits each.
     """
 
     dimensions: int
     bits: int
     max_units: int | None = None
+    flat: bool = False
+    vector: bool = False
+
+    @property
+    def levels(self) -> int:
+        """Return the level numbers of a unit."""
+        return self.dimensions // GROUP if self.vector else self.dimensions
 
     @property
     def unit_bytes(self) -> int:
-        """Return the bytes of a unit: its position and its values."""
-        return 1 + -(-self.dimensions * self.bits // 8)
+        """Return the bytes of a unit: its position and its level numbers."""
+        return 1 + -(-self.levels * self.bits // 8)
 
 
 def parse_rung(name: str) -> Rung:
@@ -60,16 +73,20 @@ def parse_rung(name: str) -> Rung:
     if match is None:
         raise CodecError(
             f"rung {name!r} is unknown: write d<dimensions>-int<bits>, or "
-            "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16"
+            "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16; -flat at the end "
+            "switches importance off"
         )
-    dimensions, bits = int(match[1]), int(match[2])
-    top = int(match[3]) if match[3] else None
+    vector = match[3] is not None
+    dimensions, bits = int(match[1]), 8 if vector else int(match[2])
+    top = int(match[4]) if match[4] else None
+    if vector and dimensions % GROUP:
+        raise CodecError(f"rung {name!r}: a codebook takes {GROUP} values at a time")
     if not 1 <= dimensions <= MAX_DIMENSIONS or bits not in STEPS or top == 0:
         raise CodecError(
             f"rung {name!r}: dimensions go from 1 to {MAX_DIMENSIONS}, bits are one of "
             f"{', '.join(map(str, STEPS))}, and at least one token is sent"
         )
-    return Rung(dimensions, bits, top)
+    return Rung(dimensions, bits, top, match[5] is not None, vector)
 
 
 def quantise(values: Tensor, bits: int) -> Tensor:
@@ -84,10 +101,44 @@ def dequantise(levels: Tensor, bits: int) -> Tensor:
     return (levels.float() - half + 0.5) * STEPS[bits]
 
 
+def nearest(values: Tensor, books: Tensor) -> Tensor:
+    """Return the number of each group's nearest codebook entry, int64.
+
+    Row by row, so that no result depends on what else is in a batch.
+
+    Args:
+        values: shape [rows, groups · GROUP].
+        books: shape [groups or more, entries, GROUP].
+    """
+    groups = values.shape[1] // GROUP
+    parts = values.view(-1, groups, 1, GROUP)
+    return (parts - books[None, :groups]).square().sum(-1).argmin(-1)
+
+
+def entries(levels: Tensor, books: Tensor) -> Tensor:
+    """Return the values of codebook entries, shape [rows, groups · GROUP]."""
+    groups = levels.shape[1]
+    return books[torch.arange(groups), levels.long()].flatten(1)
+
+
 def straight_through(values: Tensor, bits: int) -> Tensor:
     """Return quantised values whose gradient is that of the unquantised ones."""
     moved: Tensor = values + (dequantise(quantise(values, bits), bits) - values).detach()
     return moved
+
+
+def ordered(
+    units: Sequence[bytes], importance: Sequence[float], rung: Rung
+) -> tuple[list[bytes], list[float]]:
+    """Return a message's units and importances in the order in which they are sent.
+
+    The most important comes first, of equals the earlier; without importance all keep their places
+    and matter equally.
+    """
+    count = range(len(units))
+    order = list(count) if rung.flat else sorted(count, key=lambda i: (-importance[i], i))
+    order = order[: rung.max_units]
+    return [units[i] for i in order], [1.0 if rung.flat else importance[i] for i in order]
 
 
 def pack_units(positions: NDArray[np.int64], levels: Tensor, rung: Rung) -> list[bytes]:
@@ -95,7 +146,7 @@ def pack_units(positions: NDArray[np.int64], levels: Tensor, rung: Rung) -> list
 
     Args:
         positions: of the tokens in their texts, from 1, shape [tokens].
-        levels: of `quantise`, shape [tokens, rung.dimensions].
+        levels: of `quantise` or `nearest`, shape [tokens, rung.levels].
         rung: the operating point.
     """
     numbers = levels.numpy().astype(np.uint8)
@@ -112,6 +163,6 @@ def unpack_unit(unit: bytes, rung: Rung) -> tuple[int, NDArray[np.uint8]] | None
     if len(unit) != rung.unit_bytes or unit[0] == 0:
         return None
     bits = np.unpackbits(np.frombuffer(unit, np.uint8, offset=1))
-    used = bits[: rung.dimensions * rung.bits].reshape(rung.dimensions, rung.bits)
+    used = bits[: rung.levels * rung.bits].reshape(rung.levels, rung.bits)
     weights = (1 << np.arange(rung.bits - 1, -1, -1)).astype(np.uint8)
     return unit[0], (used * weights).sum(axis=1, dtype=np.uint8)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Codecs by name. Importing this imports no torch: codecs are imported when they are asked for."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.codecs.base import Codec, CodecError
@@ -19,17 +22,102 @@ def _raw_text(**options: Any) -> Codec:
     return RawTextCodec(**options)
 
 
-_MAKERS: dict[str, tuple[Callable[..., Codec], tuple[str, ...]]] = {
-    "llm-token": (
+def _llm_multi(**options: Any) -> Codec:
+    from models.codecs.llm_multi import LlmMultiCodec
+
+    return LlmMultiCodec(**options)
+
+
+def _small_multi(**options: Any) -> Codec:
+    from models.codecs.small_multi import SmallMultiCodec
+
+    return SmallMultiCodec(**options)
+
+
+def _image_file(form: str) -> Callable[..., Codec]:
+    def make(**options: Any) -> Codec:
+        from models.codecs.image_file import ImageFileCodec
+
+        return ImageFileCodec(form, **options)
+
+    return make
+
+
+@dataclass(frozen=True)
+class _Entry:
+    make: Callable[..., Codec]
+    rungs: tuple[str, ...]
+    rung_pattern: str | None
+    largest_unit_bytes: int
+    tasks: Callable[[], Collection[str]] | None
+
+
+def _shipped(codec: str) -> Callable[[], tuple[str, ...]]:
+    """Return a function that gives the tasks for which single weight files ship."""
+
+    def tasks() -> tuple[str, ...]:
+        files = (Path(__file__).parent.parent / "weights").glob(f"{codec}-*.safetensors")
+        return tuple(sorted(path.stem.removeprefix(f"{codec}-") for path in files))
+
+    return tasks
+
+
+def _with(weights: str, *names: str) -> Callable[[], tuple[str, ...]]:
+    """Return a function that gives `names` if a shared weight file is there."""
+
+    def tasks() -> tuple[str, ...]:
+        path = Path(__file__).parent.parent / "weights" / f"{weights}.safetensors"
+        return names if path.is_file() else ()
+
+    return tasks
+
+
+_DIMENSIONS = r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?(-flat)?"
+_CODEBOOKS = r"d(4|8|12|16|20|24|28|32)-vq(-top[1-9]\d{0,2})?(-flat)?"
+_QUALITY = r"q([1-9]|[1-9]\d|100)"
+_QUALITIES = ("default", "q10", "q25", "q50", "q75", "q90")
+
+_ENTRIES: dict[str, _Entry] = {
+    "llm-token": _Entry(
         _llm_token,
         ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4"),
+        _DIMENSIONS,
+        33,  # a position and 32 values of 8 bits
+        _shipped("llm-token"),
     ),
-    "raw-text": (_raw_text, ("default",)),
-}
+    "raw-text": _Entry(_raw_text, ("default",), None, 200, _shipped("raw-text")),
+    "llm-multi": _Entry(
+        _llm_multi,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4",
+         "d16-vq", "d32-vq", "d32-int8-flat"),
+        f"{_DIMENSIONS}|{_CODEBOOKS}",
+        33,
+        _with("llm-multi", "sentiment", "topic", "image", "vqa"),
+    ),
+    "small-multi": _Entry(
+        _small_multi,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d4-int4"),
+        _DIMENSIONS,
+        33,
+        _with("small-multi", "sentiment", "topic", "image", "vqa"),
+    ),
+    **{
+        form: _Entry(
+            _image_file(form), _QUALITIES, _QUALITY, 200, _with("llm-multi", "image", "vqa")
+        )
+        for form in ("jpeg", "webp", "avif")
+    },
+}  # fmt: skip
 
 
 def register_codec(
-    name: str, make: Callable[..., Codec], rungs: tuple[str, ...] = ("default",)
+    name: str,
+    make: Callable[..., Codec],
+    rungs: tuple[str, ...] = ("default",),
+    *,
+    rung_pattern: str | None = None,
+    largest_unit_bytes: int = 0,
+    tasks: Callable[[], Collection[str]] | None = None,
 ) -> None:
     """Enter a codec.
 
@@ -37,13 +125,16 @@ def register_codec(
         name: what scenarios call it.
         make: called with `threads`, `cut` and `on_disk` by keyword.
         rungs: named operating points, the default first.
+        rung_pattern: regular expression of further ones.
+        largest_unit_bytes: that a packet must hold; 0: not known.
+        tasks: gives the names of the tasks that it can do; None: not known.
     """
-    _MAKERS[name] = (make, rungs)
+    _ENTRIES[name] = _Entry(make, rungs, rung_pattern, largest_unit_bytes, tasks)
 
 
 def codec_names() -> tuple[str, ...]:
     """Return the names of all registered codecs."""
-    return tuple(_MAKERS)
+    return tuple(_ENTRIES)
 
 
 def codec_rungs(name: str) -> tuple[str, ...]:
@@ -52,9 +143,31 @@ def codec_rungs(name: str) -> tuple[str, ...]:
     Raises:
         CodecError: no codec has this name.
     """
-    if name not in _MAKERS:
-        raise CodecError(f"no codec is named {name!r}; known: {', '.join(_MAKERS)}")
-    return _MAKERS[name][1]
+    return _entry(name).rungs
+
+
+def is_rung(name: str, rung: str) -> bool:
+    """Return whether a codec has an operating point of this name."""
+    entry = _entry(name)
+    pattern = entry.rung_pattern
+    return rung in entry.rungs or bool(pattern and re.fullmatch(pattern, rung))
+
+
+def largest_unit_bytes(name: str) -> int:
+    """Return the bytes of a codec's largest unit, 0 if they are not known."""
+    return _entry(name).largest_unit_bytes
+
+
+def codec_tasks(name: str) -> tuple[str, ...] | None:
+    """Return the names of the tasks that a codec can do, None if they are not known."""
+    tasks = _entry(name).tasks
+    return None if tasks is None else tuple(tasks())
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _ENTRIES:
+        raise CodecError(f"no codec is named {name!r}; known: {', '.join(_ENTRIES)}")
+    return _ENTRIES[name]
 
 
 def get_codec(
@@ -72,5 +185,4 @@ def get_codec(
         CodecError: no codec has this name.
         BackboneError: its language model is not prepared.
     """
-    codec_rungs(name)
-    return _MAKERS[name][0](threads=threads, cut=cut, on_disk=on_disk)
+    return _entry(name).make(threads=threads, cut=cut, on_disk=on_disk)

@@ -79,6 +79,10 @@ def load_weights(codec: str, task: str, folder: Path = SHIPPED) -> CodecWeights:
             f"codec {codec} has no weights for task {task!r} in {folder}; it has them for: "
             f"{', '.join(known) or 'none'}; train some with models/training"
         )
+    return _read(path)
+
+
+def _read(path: Path) -> CodecWeights:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         with safe_open(path, framework="pt") as file:
@@ -87,3 +91,41 @@ def load_weights(codec: str, task: str, folder: Path = SHIPPED) -> CodecWeights:
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise CodecError(f"{path} is damaged or of another format: {error}") from None
     return CodecWeights(tensors, meta, digest)
+
+
+@functools.cache
+def load_shared_weights(codec: str, folder: Path = SHIPPED) -> CodecWeights:
+    """Return the weights of a codec whose tasks share one file.
+
+    Raises:
+        CodecError: there is no such file, or it is damaged.
+    """
+    path = folder / f"{codec}.safetensors"
+    if not path.is_file():
+        raise CodecError(
+            f"codec {codec} has no weights in {folder}: train some with models/training"
+        )
+    return _read(path)
+
+
+def of_task(shared: CodecWeights, task: str) -> CodecWeights:
+    """Return the part of shared weights that one task's answers need.
+
+    Its fingerprint stays that of the file: what tasks share is computed and kept once.
+
+    Raises:
+        CodecError: the weights were not trained for this task.
+    """
+    tasks = shared.meta["tasks"]
+    if task not in tasks:
+        raise CodecError(
+            f"the weights of codec {shared.meta['codec']} were not trained for task {task!r}; "
+            f"they were for: {', '.join(tasks)}"
+        )
+    tensors = {n: t for n, t in shared.tensors.items() if n.startswith(("down.", "up."))}
+    tensors |= {
+        "pool": shared.tensors[f"pool.{task}"],
+        "head.weight": shared.tensors[f"head.{task}.weight"],
+        "head.bias": shared.tensors[f"head.{task}.bias"],
+    }
+    return CodecWeights(tensors, {**shared.meta, **tasks[task]}, shared.fingerprint)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Tasks that a receiver does: labelled samples of real data with fixed splits, and the prior.
 
-A task is one file that calls `register`; see `sentiment.py`. May import: models.assets and the
-standard library.
+A task is one file that calls `register`; see `sentiment.py`. May import: models.assets, numpy,
+Pillow and the standard library.
 """
 
+from models.tasks import image as _image
 from models.tasks import sentiment as _sentiment
 from models.tasks import topic as _topic
-from models.tasks.base import Sample, Task, TaskError, get_task, register, task_names
+from models.tasks import vqa as _vqa
+from models.tasks.base import Picture, Sample, Task, TaskError, get_task, register, task_names
 
-__all__ = ["Sample", "Task", "TaskError", "get_task", "register", "task_names"]
+__all__ = ["Picture", "Sample", "Task", "TaskError", "get_task", "register", "task_names"]
 
-_ = (_sentiment, _topic)  # imported for their registration
+_ = (_sentiment, _topic, _image, _vqa)  # imported for their registration

@@ -5,7 +5,7 @@ import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SPLITS = ("train", "validation", "test")
 
@@ -15,18 +15,43 @@ class TaskError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        pixels: red, green and blue of each pixel, row by row, 3 · width · height bytes.
+    """
+
+    width: int
+    height: int
+    pixels: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        wanted = 3 * self.width * self.height
+        if len(self.pixels) != wanted or not wanted:
+            raise TaskError(
+                f"a picture of {self.width} x {self.height} has {wanted} bytes, "
+                f"not {len(self.pixels)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One labelled sample.
 
     Attributes:
         id: hexadecimal content hash, the same on every machine.
-        text: what the device has.
+        text: what the device has; a question where there is a picture too, or empty.
         label: index into the task's labels.
+        picture: what the device sees.
     """
 
     id: str
     text: str
     label: int
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +64,7 @@ class Task:
         train: samples that weights may be fitted on.
         validation: samples that thresholds may be set on.
         test: samples that simulations draw from; nothing was fitted on them.
+        modality: "text", "image", or "image+text".
     """
 
     name: str
@@ -46,6 +72,7 @@ class Task:
     train: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     test: tuple[Sample, ...]
+    modality: str = "text"
 
     @property
     def splits(self) -> dict[str, tuple[Sample, ...]]:
@@ -110,9 +137,12 @@ def get_task(name: str) -> Task:
     return _FACTORIES[name]()
 
 
-def content_id(text: str) -> str:
-    """Return the identifier of a text: the first 16 digits of its SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def content_id(text: str, picture: Picture | None = None) -> str:
+    """Return the identifier of a sample: the first 16 digits of its content's SHA-256."""
+    digest = hashlib.sha256(text.encode())
+    if picture is not None:
+        digest.update(f"\0{picture.width}x{picture.height}\0".encode() + picture.pixels)
+    return digest.hexdigest()[:16]
 
 
 def split_of(identifier: str, shares: tuple[float, float, float]) -> str:
@@ -141,17 +171,30 @@ def build_task(
     A text that occurs twice is kept once, so that no test text was trained on; the rows of the
     test split come first where a text is in both. Samples are ordered by identifier.
     """
+    samples = (
+        (Sample(content_id(text), text, label), fixed or split_of(content_id(text), shares))
+        for text, label, fixed in rows
+    )
+    return gather_task(name, labels, samples)
+
+
+def gather_task(
+    name: str,
+    labels: tuple[str, ...],
+    samples: Iterable[tuple[Sample, str]],
+    modality: str = "text",
+) -> Task:
+    """Make a task from samples with their splits; see `build_task` for what occurs twice."""
     chosen: dict[str, tuple[str, Sample]] = {}
-    for text, label, fixed in rows:
-        identifier = content_id(text)
-        split = fixed or split_of(identifier, shares)
-        known = chosen.get(identifier)
+    for sample, split in samples:
+        known = chosen.get(sample.id)
         if known is None or (split == "test" and known[0] != "test"):
-            chosen[identifier] = (split, Sample(identifier, text, label))
+            chosen[sample.id] = (split, sample)
     parts: dict[str, list[Sample]] = {split: [] for split in SPLITS}
     for identifier in sorted(chosen):
         split, sample = chosen[identifier]
         parts[split].append(sample)
     if not all(parts.values()):
         raise TaskError(f"task {name}: a split is empty")
-    return Task(name, labels, *(tuple(parts[split]) for split in SPLITS))
+    train, validation, test = (tuple(parts[split]) for split in SPLITS)
+    return Task(name, labels, train, validation, test, modality)

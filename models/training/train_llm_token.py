@@ -255,16 +255,29 @@ class Trainer:
 
     def calibrate(self, scores: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return temperature (least log loss) and threshold (accuracy of accepted)."""
-        grid = [0.5 * 1.05**k for k in range(60)]
-        losses = [float(functional.cross_entropy(scores / t, labels)) for t in grid]
-        temperature = grid[losses.index(min(losses))]
-        chances, predictions = (scores / temperature).softmax(-1).max(-1)
-        order = chances.argsort(descending=True)
-        right = (predictions == labels)[order].float().cumsum(0)
-        accuracy = right / torch.arange(1, len(right) + 1)
-        good = (accuracy >= self.config.accept_accuracy).nonzero()
-        last = int(good[-1]) if len(good) else 0
-        return temperature, float(chances[order][last])
+        return calibrate_scores(scores, labels, self.config.accept_accuracy)
+
+
+def calibrate_scores(scores: Tensor, labels: Tensor, accept_accuracy: float) -> tuple[float, float]:
+    """Return the temperature with the least log loss, and the threshold of acceptance.
+
+    The threshold is the least confidence from which on answers reach `accept_accuracy`.
+
+    Args:
+        scores: class scores, shape [samples, labels].
+        labels: shape [samples].
+        accept_accuracy: of the accepted ones.
+    """
+    grid = [0.5 * 1.05**k for k in range(60)]
+    losses = [float(functional.cross_entropy(scores / t, labels)) for t in grid]
+    temperature = grid[losses.index(min(losses))]
+    chances, predictions = (scores / temperature).softmax(-1).max(-1)
+    order = chances.argsort(descending=True)
+    right = (predictions == labels)[order].float().cumsum(0)
+    accuracy = right / torch.arange(1, len(right) + 1)
+    good = (accuracy >= accept_accuracy).nonzero()
+    last = int(good[-1]) if len(good) else 0
+    return temperature, float(chances[order][last])
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> float:

@@ -14,6 +14,8 @@ constexpr std::size_t KPI_RECORDS = 4096;
 constexpr std::size_t DELIVERY_RECORDS = 4096;
 constexpr std::size_t DELIVERY_BYTES = 8U << 20U;
 constexpr std::size_t COUNTER_RECORDS = 1024;
+constexpr std::size_t TRUTH_RECORDS = 1024;
+constexpr std::size_t TRUTH_BYTES = 2U << 20U;
 } // namespace
 
 BridgeTraceSink::BridgeTraceSink(cosim::bridge::Bridge& bridge)
@@ -23,8 +25,10 @@ BridgeTraceSink::BridgeTraceSink(cosim::bridge::Bridge& bridge)
       m_kpis(bridge.AddStream<cosim::sim::KpiRecord>(cosim::sim::kKpiChannel, KPI_RECORDS)),
       m_deliveries(bridge.AddStream<cosim::sim::DeliveryRecord>(
           cosim::sim::kDeliveryChannel, DELIVERY_RECORDS, DELIVERY_BYTES)),
-      m_counters(
-          bridge.AddStream<cosim::sim::CounterRecord>(cosim::sim::kCounterChannel, COUNTER_RECORDS))
+      m_counters(bridge.AddStream<cosim::sim::CounterRecord>(cosim::sim::kCounterChannel,
+                                                             COUNTER_RECORDS)),
+      m_truth(bridge.AddStream<cosim::sim::TruthRecord>(
+          cosim::sim::kTruthChannel, TRUTH_RECORDS, TRUTH_BYTES))
 {
 }
 
@@ -48,6 +52,11 @@ void BridgeTraceSink::Counter(const cosim::sim::CounterRecord& record)
     m_counters.Push(record);
 }
 
+void BridgeTraceSink::Truth(const cosim::sim::TruthRecord& record, std::span<const float> sinr)
+{
+    m_truth.Push(record, sinr.data(), sinr.size_bytes());
+}
+
 void BridgeTraceSink::Delivery(const cosim::sim::DeliveryRecord& record,
                                const uint8_t* data,
                                std::size_t bytes)
@@ -62,6 +71,7 @@ void BridgeTraceSink::Flush()
     m_kpis.Flush();
     m_deliveries.Flush();
     m_counters.Flush();
+    m_truth.Flush();
 }
 
 } // namespace ns3

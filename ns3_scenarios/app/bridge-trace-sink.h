@@ -24,6 +24,7 @@ class BridgeTraceSink : public NrTraceSink
     void Packet(const cosim::sim::PacketRecord& record) override;
     void Kpi(const cosim::sim::KpiRecord& record) override;
     void Counter(const cosim::sim::CounterRecord& record) override;
+    void Truth(const cosim::sim::TruthRecord& record, std::span<const float> sinr) override;
     void Delivery(const cosim::sim::DeliveryRecord& record,
                   const uint8_t* data,
                   std::size_t bytes) override;
@@ -39,6 +40,7 @@ class BridgeTraceSink : public NrTraceSink
     cosim::bridge::StreamWriter<cosim::sim::KpiRecord>& m_kpis;            //!< periods
     cosim::bridge::StreamWriter<cosim::sim::DeliveryRecord>& m_deliveries; //!< payloads
     cosim::bridge::StreamWriter<cosim::sim::CounterRecord>& m_counters;    //!< at the end
+    cosim::bridge::StreamWriter<cosim::sim::TruthRecord>& m_truth;         //!< sampled blocks
 };
 
 } // namespace ns3

@@ -222,10 +222,10 @@ SetupFlow ReadFlow(Statement& s)
         flow.radio.budget = Seconds(1e-3 * s.NumberOption("budget_ms"));
     }
     flow.radio.discard = s.Has("discard") && s.CountOption("discard") != 0;
+    ReadBearer(s, flow.radio);
     flow.radio.maxHarqTx = s.Has("max_harq_tx") ? s.CountOption("max_harq_tx") : 0;
     flow.radio.lessHarqTx = s.Has("less_harq_tx") ? s.CountOption("less_harq_tx") : 0;
     flow.radio.importantFrom = s.Has("important_from") ? s.NumberOption("important_from") : 0.0;
-    ReadBearer(s, flow.radio);
     flow.notify = s.Has("notify") && s.CountOption("notify") != 0;
     const auto& kind = s.Option("kind");
     if (kind != "semantic" && kind != "cbr" && kind != "source" && kind != "tcp")
@@ -407,9 +407,9 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         }
         else
         {
-            s.Fail(
-                "unknown statement '" + word +
-                "': default, global, duration_s, backhaul, cell, ue, waypoint, flow or semantic");
+            s.Fail("unknown statement '" + word +
+                   "': default, global, duration_s, backhaul, cell, ue, waypoint, flow or "
+                   "semantic");
         }
     }
     if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())

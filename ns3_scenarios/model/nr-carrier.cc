@@ -124,6 +124,12 @@ uint32_t NrCarrier::GetTransportBlockBits(uint32_t prbs,
                                 table.GetCodeRate(mcs));
 }
 
+uint32_t NrCarrier::GetDataElements(uint32_t symbols) const
+{
+    const uint32_t taken = m_dmrsPerPrb + m_overheadPerPrb;
+    return 12 * symbols > taken ? 12 * symbols - taken : 0;
+}
+
 uint32_t NrCarrier::GetMcsCount() const
 {
     return NrMcsTable::Get(m_mcsTable).GetSize();

@@ -69,6 +69,12 @@ class NrCarrier : public Object
                                    uint8_t mcs) const;
 
     /**
+     * \param symbols data symbols of a slot
+     * \return the resource elements of a PRB that carry data in them
+     */
+    uint32_t GetDataElements(uint32_t symbols) const;
+
+    /**
      * \return the number of MCS indices in the carrier's table
      */
     uint32_t GetMcsCount() const;

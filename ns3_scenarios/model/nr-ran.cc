@@ -161,7 +161,13 @@ TypeId NrRan::GetTypeId()
                           "Record every transport block",
                           BooleanValue(true),
                           MakeBooleanAccessor(&NrRan::m_slotTrace),
-                          MakeBooleanChecker());
+                          MakeBooleanChecker())
+            .AddAttribute("TruthFraction",
+                          "Share of transport blocks that are given to truth replay, with the "
+                          "SINR of every PRB, at their first transmission",
+                          DoubleValue(0.0),
+                          MakeDoubleAccessor(&NrRan::m_truthFraction),
+                          MakeDoubleChecker<double>(0.0, 1.0));
     return tid;
 }
 
@@ -715,6 +721,29 @@ void NrRan::Decode(const Transmission& t)
         record.ack = process.decoded;
         m_sink->Slot(record);
     }
+    if (process.transmissions == 1 && m_truthSampler.Take(m_truthFraction))
+    {
+        EmitTruth(t, sinrDb, bler);
+    }
+}
+
+void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
+{
+    const NrHarqProcess& process = *t.process;
+    cosim::sim::TruthRecord record{};
+    record.t_s = Simulator::Now().GetSeconds();
+    record.cell = m_ues[t.ue].cell;
+    record.direction = t.uplink;
+    record.ue = t.ue;
+    record.tbs_bits = process.tbsBits;
+    record.elements = m_carrier->GetDataElements(process.symbols);
+    record.prb_count = static_cast<uint16_t>(process.prbs);
+    record.layers = process.layers;
+    record.mcs = process.mcs;
+    record.sinr_eff_db = static_cast<float>(sinrDb);
+    record.bler_predicted = static_cast<float>(bler);
+    record.ack = process.decoded;
+    m_sink->Truth(record, m_sinr);
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
@@ -733,16 +762,6 @@ void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
 Ptr<NrLink> NrRan::GetLink(uint32_t ue, bool uplink) const
 {
     return m_ues.at(ue).links[uplink];
-}
-
-uint32_t NrRan::GetCells() const
-{
-    return static_cast<uint32_t>(m_cells.size());
-}
-
-Ptr<NrScheduler> NrRan::GetScheduler(uint32_t cell, bool uplink) const
-{
-    return m_cells.at(cell).schedulers[uplink];
 }
 
 uint32_t NrRan::GetCell(uint32_t ue) const
@@ -789,6 +808,16 @@ void NrRan::Enter(uint32_t number, uint32_t cell)
     {
         ue.buffer.NoteData(m_slot);
     }
+}
+
+uint32_t NrRan::GetCells() const
+{
+    return static_cast<uint32_t>(m_cells.size());
+}
+
+Ptr<NrScheduler> NrRan::GetScheduler(uint32_t cell, bool uplink) const
+{
+    return m_cells.at(cell).schedulers[uplink];
 }
 
 int64_t NrRan::AssignStreams(int64_t stream)

@@ -12,6 +12,7 @@
 #include "nr-phy-abstraction.h"
 #include "nr-scheduler.h"
 #include "nr-trace-sink.h"
+#include "nr-truth-sampler.h"
 #include "nr-uplink-power.h"
 
 #include "ns3/object.h"
@@ -106,18 +107,6 @@ class NrRan : public Object
     Ptr<NrLink> GetLink(uint32_t ue, bool uplink) const;
 
     /**
-     * \return the number of cells
-     */
-    uint32_t GetCells() const;
-
-    /**
-     * \param cell the cell
-     * \param uplink direction
-     * \return its scheduler
-     */
-    Ptr<NrScheduler> GetScheduler(uint32_t cell, bool uplink) const;
-
-    /**
      * \param ue the UE
      * \return its serving cell; during a handover, NO_CELL
      */
@@ -134,6 +123,18 @@ class NrRan : public Object
      * \return who decides on handovers
      */
     Ptr<NrHandoverController> GetHandoverController() const;
+
+    /**
+     * \return the number of cells
+     */
+    uint32_t GetCells() const;
+
+    /**
+     * \param cell the cell
+     * \param uplink direction
+     * \return its scheduler
+     */
+    Ptr<NrScheduler> GetScheduler(uint32_t cell, bool uplink) const;
 
     /**
      * \param stream first stream number
@@ -270,6 +271,15 @@ class NrRan : public Object
      */
     void Decode(const Transmission& transmission);
 
+    /**
+     * Gives a block that has just been decided to truth replay, with the SINRs in the scratch.
+     *
+     * \param transmission the first transmission
+     * \param sinrDb its effective SINR
+     * \param bler the predicted probability that it is lost
+     */
+    void EmitTruth(const Transmission& transmission, double sinrDb, double bler) const;
+
     Ptr<NrCarrier> m_carrier;                        //!< the carrier
     Ptr<NrPhyAbstraction> m_phy;                     //!< error model
     Ptr<NrChannelSource> m_channel;                  //!< gains
@@ -324,6 +334,8 @@ class NrRan : public Object
     Time m_kpiPeriod;                 //!< of records
     bool m_slotTrace{true};           //!< whether blocks are recorded
     bool m_forward{true};             //!< whether queues are forwarded at a handover
+    double m_truthFraction{0.0};      //!< of blocks given to truth replay
+    NrTruthSampler m_truthSampler;    //!< chooses them
 };
 
 } // namespace ns3

@@ -7,6 +7,7 @@
 #include "ns3/simple-ref-count.h"
 
 #include <cstddef>
+#include <span>
 
 namespace ns3
 {
@@ -50,6 +51,16 @@ class NrTraceSink : public SimpleRefCount<NrTraceSink>
     virtual void Counter(const cosim::sim::CounterRecord& record)
     {
         (void)record;
+    }
+
+    /**
+     * \param record a transport block chosen for truth replay
+     * \param sinr SINR (linear) of a resource element, one a layer and PRB
+     */
+    virtual void Truth(const cosim::sim::TruthRecord& record, std::span<const float> sinr)
+    {
+        (void)record;
+        (void)sinr;
     }
 
     /**

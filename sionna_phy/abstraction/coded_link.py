@@ -14,8 +14,21 @@ from sionna_phy.abstraction.mcs import Mcs
 from sionna_phy.threads import one_thread
 
 ITERATIONS = 20
-LOWEST_MOTHER_RATE = 1 / 5
-"""Below it the standard repeats coded bits; Sionna's encoder refuses to."""
+LOWEST_MOTHER_RATE = {1: 1 / 3, 2: 1 / 5}
+"""Base graph → code rate below which the standard repeats coded bits; Sionna's encoder refuses."""
+
+SHORT_CRC_BITS = 16
+"""Of transport blocks up to 3824 bits (TS 38.212 clause 7.2.1)."""
+
+
+def base_graph(bits: int, code_rate: float) -> int:
+    """Return the base graph of a payload (TS 38.212 clauses 6.2.2 and 7.2.2).
+
+    Args:
+        bits: of the payload.
+        code_rate: of its MCS.
+    """
+    return 2 if bits <= 292 or (bits <= 3824 and code_rate <= 0.67) or code_rate <= 0.25 else 1
 
 
 class CodedLink:
@@ -24,29 +37,42 @@ class CodedLink:
     Args:
         mcs: modulation and target code rate.
         cbs_bits: information bits of the code block, K of TS 38.212 clause 5.2.2.
+        coded_bits: after rate matching; by default as many as the MCS's code rate gives, rounded up
+            to whole symbols.
+        graph: base graph, 1 or 2; by default the one of a transport block that fills the code block
+            alone, with its CRC of 16 bits.
 
     Attributes:
         coded_bits: bits after rate matching, a multiple of the modulation order.
     """
 
-    def __init__(self, mcs: Mcs, cbs_bits: int) -> None:
+    def __init__(
+        self, mcs: Mcs, cbs_bits: int, *, coded_bits: int | None = None, graph: int | None = None
+    ) -> None:
         from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
         from sionna.phy.mapping import Constellation, Demapper, Mapper
 
         self.mcs = mcs
         self.cbs_bits = cbs_bits
-        symbols = math.ceil(cbs_bits / mcs.code_rate / mcs.bits_per_symbol)
-        self.coded_bits = symbols * mcs.bits_per_symbol
-        self._repeats = cbs_bits < LOWEST_MOTHER_RATE * self.coded_bits
+        if coded_bits is None:
+            symbols = math.ceil(cbs_bits / mcs.code_rate / mcs.bits_per_symbol)
+            coded_bits = symbols * mcs.bits_per_symbol
+        self.coded_bits = coded_bits
+        graph = graph or base_graph(cbs_bits - SHORT_CRC_BITS, cbs_bits / coded_bits)
+        mother = LOWEST_MOTHER_RATE[graph]
+        self._repeats = cbs_bits < mother * self.coded_bits
         if self._repeats:
-            # The mother code alone. Bits need no interleaving: those of a QPSK symbol are alike.
-            if mcs.bits_per_symbol != 2:
-                raise ValueError("repetition is implemented for QPSK only")
-            self._encoder: Any = LDPC5GEncoder(cbs_bits, int(cbs_bits / LOWEST_MOTHER_RATE))
+            # The mother code alone; its rate must not fall below the encoder's limit.
+            self._encoder: Any = LDPC5GEncoder(
+                cbs_bits, int(cbs_bits / mother + 1e-9), bg=f"bg{graph}"
+            )
             self._decoder: Any = LDPCBPDecoder(self._encoder.pcm, num_iter=ITERATIONS, llr_max=20.0)
         else:
             self._encoder = LDPC5GEncoder(
-                cbs_bits, self.coded_bits, num_bits_per_symbol=mcs.bits_per_symbol
+                cbs_bits,
+                self.coded_bits,
+                num_bits_per_symbol=mcs.bits_per_symbol,
+                bg=f"bg{graph}",
             )
             self._decoder = LDPC5GDecoder(self._encoder, num_iter=ITERATIONS)
         constellation = Constellation("qam", mcs.bits_per_symbol)
@@ -63,14 +89,31 @@ class CodedLink:
         """
         import torch
 
-        noise = 10.0 ** (-snr_db / 10.0)
+        bits = torch.randint(0, 2, (blocks, self.cbs_bits), generator=generator).float()
+        decided = self.send(bits, 10.0 ** (-snr_db / 10.0), generator)
+        return int((decided != bits).any(dim=1).sum())
+
+    def send(self, bits: Any, noise: Any, generator: Any) -> Any:
+        """Return the bits that the receiver decides on.
+
+        The receiver knows the noise of every symbol, as one that has estimated its channel does.
+
+        Args:
+            bits: 0 or 1, float, shape [blocks, information bits].
+            noise: variance of a symbol's noise over its energy, a number or shape [symbols].
+            generator: a `torch.Generator` for the noise.
+
+        Returns:
+            Shape of `bits`.
+        """
+        import torch
+
         with torch.no_grad(), one_thread():
-            bits = torch.randint(0, 2, (blocks, self.cbs_bits), generator=generator).float()
             symbols = self._mapper(self._encode(bits))
-            parts = torch.randn(2, *symbols.shape, generator=generator) * math.sqrt(noise / 2)
+            noise = torch.as_tensor(noise, dtype=torch.float32)
+            parts = torch.randn(2, *symbols.shape, generator=generator) * torch.sqrt(noise / 2)
             llr = self._demapper(symbols + torch.complex(parts[0], parts[1]), noise)
-            decided = self._decode(llr)
-            return int((decided != bits).any(dim=1).sum())
+            return self._decode(llr)
 
     def _encode(self, bits: Any) -> Any:
         """Return rate-matched coded bits, shape [blocks, coded bits]."""
@@ -91,7 +134,23 @@ class CodedLink:
             buffer[:, positions] = slices[:, version, :reach]
         if bool((buffer < 0).any()):
             raise RuntimeError("the redundancy versions leave a gap in the circular buffer")
-        return buffer[:, torch.arange(self.coded_bits) % length]
+        return self._interleaved(buffer[:, torch.arange(self.coded_bits) % length])
+
+    def _interleaved(self, bits: Any) -> Any:
+        """Return repeated bits in the order of TS 38.212 clause 5.4.2.2.
+
+        Those of a QPSK symbol are alike, so that the order does not matter and is kept.
+        """
+        order = self.mcs.bits_per_symbol
+        if order == 2:
+            return bits
+        return bits.reshape(len(bits), order, -1).transpose(1, 2).reshape(len(bits), -1)
+
+    def _deinterleaved(self, llr: Any) -> Any:
+        order = self.mcs.bits_per_symbol
+        if order == 2:
+            return llr
+        return llr.reshape(len(llr), -1, order).transpose(1, 2).reshape(len(llr), -1)
 
     def _decode(self, llr: Any) -> Any:
         """Return decided information bits, shape [blocks, information bits]."""
@@ -102,7 +161,7 @@ class CodedLink:
         encoder = self._encoder
         length = encoder.n_cb_comp
         combined = torch.zeros(len(llr), length)
-        combined.index_add_(1, torch.arange(self.coded_bits) % length, llr)
+        combined.index_add_(1, torch.arange(self.coded_bits) % length, self._deinterleaved(llr))
         sent = self.cbs_bits - 2 * encoder.z  # systematic bits that are not punctured
         word = torch.cat(
             [

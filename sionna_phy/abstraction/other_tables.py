@@ -5,6 +5,10 @@ Most rows of the tables 5.1.3.1-2 and -3 of TS 38.214 have the modulation and co
 table 1, hence its block error rate. What is left is 256QAM, for which the Sionna package has
 points, and the six lowest rates of table 3, which are not available: link adaptation then begins at
 the seventh.
+
+The package's 256QAM points end at 25 dB, where its highest MCS still loses 15 % of the code blocks.
+Up to 30 dB the last slope is continued, so MCS 27 keeps a loss of up to 5 % (of 100 bits; 4e-4
+of 2000 bits) at any SNR. A table of one's own (`cosim phy bler --mcs-table 2`) is better.
 """
 
 import json

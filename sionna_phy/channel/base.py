@@ -138,3 +138,10 @@ def _replay(spec: ChannelSpec) -> ChannelProducer:
     from sionna_phy.channel.recorded import RecordedProducer
 
     return RecordedProducer(spec)
+
+
+@register("rt")
+def _ray_traced(spec: ChannelSpec) -> ChannelProducer:
+    from sionna_phy.channel.raytraced import RayTracedProducer
+
+    return RayTracedProducer(spec)

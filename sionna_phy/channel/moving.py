@@ -4,8 +4,8 @@
 A ray keeps its direction and delay; its phase turns with the UE's position along it, so Doppler
 follows every change of course. What changes over many metres is added to a link as a whole, in dB:
 path loss by Sionna's formulas at the new distance, a cell's element pattern in the UE's new
-direction, and shadow fading that fades out of its first value with the distance walked: a
-first-order autoregression with the model's correlation distance (TR 38.901 clause 7.4.4).
+direction, and shadow fading by a field over the plane that begins at what was drawn for time 0 and
+has the model's correlation distance (TR 38.901 clauses 7.4.4 and 7.6.3; `large_scale`).
 
 Approximate: line of sight stays what it was drawn as; angles and delays stay those of the first
 position (spatial consistency procedures of TR 38.901 clause 7.6.3 are not applied).
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sionna_phy.channel.large_scale import ShadowField
 from sionna_phy.channel.precoding import Precoder
 from sionna_phy.channel.rays import BYTES_AT_ONCE, RaySet, _phasor
 from sionna_phy.channel.spec import ChannelSpec
@@ -23,8 +24,6 @@ from sionna_phy.geometry import element_gain_db, nearest_images, positions_at
 from sionna_phy.threads import one_thread
 
 Array = npt.NDArray[np.float64]
-STEPS_A_CORRELATION = 4
-"""Drawn points of shadow fading in a correlation distance."""
 
 
 class LargeScaleTrack:
@@ -33,9 +32,10 @@ class LargeScaleTrack:
     Args:
         model: Sionna's, with nodes where they are at time 0 and everything drawn.
         spec: with tracks.
+        shadowing_db: gain at time 0, shape [cells, ues].
     """
 
-    def __init__(self, model: Any, spec: ChannelSpec) -> None:
+    def __init__(self, model: Any, spec: ChannelSpec, shadowing_db: Array) -> None:
         assert spec.ue_tracks_m is not None
         self._model = model
         self._spec = spec
@@ -43,40 +43,24 @@ class LargeScaleTrack:
         self._los = scenario.los.clone()
         self._sigma_db = self._parameter("sigmaSF")
         self._correlation_m = np.maximum(self._parameter("corrDistSF"), 1.0)
-        self._walked = [_walked(track) for track in spec.ue_tracks_m]
-        self._shadow = self._draw_shadowing() if spec.shadowing else None
+        self._shadowing_db = shadowing_db
+        sites: dict[tuple[float, ...], int] = {}
+        # Cells of one site share a field, as they share what stands in the way.
+        places = spec.cell_positions_m.round(3).tolist()
+        self._field = ShadowField(
+            [sites.setdefault(tuple(place), len(sites)) for place in places], spec.seed
+        )
+        self._home = positions_at(spec.ue_tracks_m, np.zeros(1))[0]
+        self._start = self._field.at(self._scaled(self._home))
         self._start_db = self._state_db(0.0)
 
     def _parameter(self, name: str) -> Array:
         value = self._model._scenario.get_param(name)[0]
         return np.asarray(value.to("cpu").numpy(), dtype=np.float64)
 
-    def _draw_shadowing(self) -> list[list[Array]]:
-        """Return normal deviates along each UE's way, one list a cell; 0 at the beginning.
-
-        Cells of one site share them, as they share what stands in the way.
-        """
-        spec = self._spec
-        sites: dict[tuple[float, ...], int] = {}
-        site = [
-            sites.setdefault(tuple(p), len(sites)) for p in spec.cell_positions_m.round(3).tolist()
-        ]
-        keep = np.exp(-1.0 / STEPS_A_CORRELATION)
-        out: list[list[Array]] = []
-        for cell in range(len(site)):
-            row = []
-            for ue, walked in enumerate(self._walked):
-                step_m = self._correlation_m[cell, ue] / STEPS_A_CORRELATION
-                count = int(walked[1][-1] / step_m) + 2
-                rng = np.random.Generator(np.random.PCG64([spec.seed, 1, site[cell], ue]))
-                deviates = rng.standard_normal(count)
-                # What Sionna drew for time 0 is forgotten at the same rate.
-                state = np.zeros(count)
-                for index in range(1, count):
-                    state[index] = keep * state[index - 1] + np.sqrt(1 - keep**2) * deviates[index]
-                row.append(state)
-            out.append(row)
-        return out
+    def _scaled(self, ues_m: Array) -> Array:
+        """Return places on the ground in units of the correlation distance, [cells, ues, 2]."""
+        return np.asarray(ues_m[None, :, :2] / self._correlation_m[..., None])
 
     def _state_db(self, t_s: float) -> Array:
         """Return what a link's gain owes to its geometry at a time, shape [cells, ues]."""
@@ -101,21 +85,14 @@ class LargeScaleTrack:
     def change_db(self, t_s: float) -> Array:
         """Return the change in gain since time 0, in dB, shape [cells, ues]."""
         change = self._state_db(t_s) - self._start_db
-        if self._shadow is not None:
-            for cell, row in enumerate(self._shadow):
-                for ue, deviates in enumerate(row):
-                    times, metres = self._walked[ue]
-                    step_m = self._correlation_m[cell, ue] / STEPS_A_CORRELATION
-                    at = np.interp(t_s, times, metres) / step_m
-                    grid = np.arange(len(deviates))
-                    change[cell, ue] += self._sigma_db[cell, ue] * np.interp(at, grid, deviates)
-        return change
-
-
-def _walked(track: Array) -> tuple[Array, Array]:
-    """Return the times of a track's points and the metres walked until then."""
-    legs = np.linalg.norm(np.diff(track[:, 1:], axis=0), axis=1)
-    return track[:, 0], np.concatenate([[0.0], np.cumsum(legs)])
+        if self._spec.shadowing:
+            assert self._spec.ue_tracks_m is not None
+            ues = positions_at(self._spec.ue_tracks_m, np.array([t_s]))[0]
+            moved = np.linalg.norm((ues - self._home)[:, :2], axis=1)
+            keep = np.exp(-moved[None, :] / self._correlation_m)
+            field = self._field.at(self._scaled(ues)) - keep * self._start
+            change = change + (keep - 1.0) * self._shadowing_db + self._sigma_db * field
+        return np.asarray(change)
 
 
 class MovingGains:

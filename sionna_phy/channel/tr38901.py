@@ -44,7 +44,7 @@ cluster delay spread: TR 38.901 table 7.5-5 and equation 7.5-26."""
 
 @dataclass(frozen=True)
 class LargeScale:
-    """What stays constant over a run; arrays have shape [cells, ues].
+    """Of the start of a run; arrays have shape [cells, ues].
 
     Attributes:
         path_loss_db: with penetration loss, without shadowing.
@@ -84,7 +84,11 @@ class Tr38901Producer(ChannelProducer):
             if self.spec.ue_tracks_m is None:
                 self._sum = RayGains(rays, self.spec)
             else:
-                self._sum = MovingGains(rays, LargeScaleTrack(model, self.spec), self.spec)
+                self._sum = MovingGains(
+                    rays,
+                    LargeScaleTrack(model, self.spec, self._large_scale.shadowing_db),
+                    self.spec,
+                )
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`."""

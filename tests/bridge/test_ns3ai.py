@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ns3ai_utils import Experiment
 
@@ -101,6 +102,28 @@ def test_vectors(rooms, capfd):
     assert serve_vector(msg) == [rooms] * 20
     del exp, msg
     assert float(capfd.readouterr().out) == room(20.0 + rooms - 1, 20)
+
+
+@pytest.mark.parametrize("rooms", [0, 64])
+def test_arrays_are_the_shared_memory(rooms, capfd):
+    vectors = {"useVector": True, "vectorSize": rooms} if rooms else {}
+    exp = experiment(**vectors)
+    msg = exp.run(setting={"steps": 30, "vector": rooms}, show_output=True)
+    while True:
+        msg.PyRecvBegin()
+        if msg.PyGetFinished():
+            break
+        env = msg.Cpp2PyArray()
+        assert len(env) == max(rooms, 1)
+        temperatures, step = env["temperature"].copy(), env["step"][0]
+        msg.PyRecvEnd()
+        msg.PySendBegin()
+        act = msg.Py2CppArray()
+        act["step"] = step
+        act["power"] = np.where(temperatures < 19.0, 1.0, 0.25)
+        msg.PySendEnd()
+    del exp, msg, env, act
+    assert float(capfd.readouterr().out) == room(20.0 + max(rooms - 1, 0), 30)
 
 
 def test_a_vector_that_cannot_fit_is_an_error_at_once():

@@ -103,6 +103,8 @@ def test_folders_are_printed(capsys):
 
 def test_the_bridges_headers_need_neither_ns3_nor_python():
     for path in (ROOT / "cosim/bridge/include").rglob("*.h*"):
+        if path.name == "arrays.hpp":
+            continue  # for pybind11 modules alone
         for line in path.read_text().splitlines():
             if line.startswith("#include"):
                 assert "ns3/" not in line, path

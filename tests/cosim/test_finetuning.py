@@ -199,6 +199,16 @@ def test_a_late_clients_work_is_lost_or_used_later(model, late):
     assert rounds["round"].max() == 3
 
 
+def test_a_slow_uplink_gets_a_lower_rank(model):
+    # An eighth of the rate: three halvings of rank 8, after the first round has been measured.
+    _, setup, loop = make(model, rounds=2, rank=8, adapt_rank=True, aggregator="exact")
+    server = loop.agents[-1]
+    server._rate_bps = {0: 8e6, 1: 1e6}
+    assert [server._rank_of(client) for client in (0, 1)] == [8, 1]
+    loop.run()
+    assert len(rounds_of(setup)) == 4 and setup.strategy.tensors["up.1"].shape[1] == 8
+
+
 def test_a_client_that_disappears_is_left_behind_at_the_deadline(model):
     _, setup, loop = make(model, clients=3, rounds=2, round_deadline_s=2.0, design="splitlora")
     loop.deaf_from = {2: 0.02}

@@ -6,6 +6,14 @@ import pytest
 from models.codecs import get_codec
 
 
+class Codecs(dict):
+    """Each codec is made when a test first asks for it."""
+
+    def __missing__(self, name):
+        self[name] = get_codec(name, on_disk=False)
+        return self[name]
+
+
 @pytest.fixture(scope="session")
 def codecs():
-    return {name: get_codec(name, on_disk=False) for name in ("llm-token", "raw-text")}
+    return Codecs()

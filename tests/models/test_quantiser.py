@@ -12,6 +12,8 @@ from models.codecs.quantiser import (
     STEPS,
     Rung,
     dequantise,
+    entries,
+    nearest,
     pack_units,
     parse_rung,
     quantise,
@@ -87,3 +89,20 @@ def test_training_sees_quantised_values_and_a_gradient_of_one():
     assert torch.equal(out, dequantise(quantise(values, 4), 4))
     out.sum().backward()
     assert values.grad is not None and values.grad.tolist() == [1.0, 1.0]
+
+
+def test_the_nearest_entry_of_each_group_by_hand():
+    # two groups of four values, two entries each
+    books = torch.tensor([[[0.0] * 4, [1.0] * 4], [[2.0] * 4, [4.0] * 4]])
+    values = torch.tensor([[0.4, 0.4, 0.4, 0.4, 2.9, 2.9, 2.9, 2.9], [0.6] * 4 + [3.1] * 4])
+    levels = nearest(values, books)
+    assert levels.tolist() == [[0, 0], [1, 1]]
+    assert entries(levels, books).tolist() == [[0.0] * 4 + [2.0] * 4, [1.0] * 4 + [4.0] * 4]
+    rung = parse_rung("d8-vq")
+    # a position and a byte for each four values
+    assert rung.unit_bytes == 3
+    (unit, _) = pack_units(np.array([5, 6]), levels, rung)
+    position, back = unpack_unit(unit, rung)
+    assert position == 5 and back.tolist() == [0, 0]
+    with pytest.raises(CodecError, match="4 values at a time"):
+        parse_rung("d6-vq")

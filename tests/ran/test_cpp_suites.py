@@ -11,16 +11,10 @@ from pathlib import Path
 import pytest
 
 SUITES = (
-    "nr-tbs",
-    "nr-ran",
-    "nr-shares",
-    "nr-scheduler",
-    "nr-harq",
+    "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
     "nr-link-adaptation",
-    "nr-rlc",
-    "nr-cells",
     "nr-traffic",
-)
+)  # fmt: skip
 
 
 def runner() -> Path:

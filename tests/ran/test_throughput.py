@@ -65,3 +65,29 @@ def test_throughput_follows_the_table_and_stays_below_shannon(tmp_path):
     # At 26 dB the highest MCS, 6 x 948/1024 bits a data element, 144 of 168 elements in D slots and
     # 96 in S slots (9 of 14 symbols less DM-RS): its overhead alone.
     assert rates[-1] == pytest.approx(6 * 948 / 1024 * (3 * 144 + 96) / (4 * 168), rel=0.03)
+
+
+def test_two_layers_and_256qam_carry_more(tmp_path):
+    most = {}
+    for layers, table in ((1, 1), (1, 2), (2, 1)):
+        scenario = load_scenario(
+            str(WEIGHTED),
+            (
+                "mac.scheduler=rr", "ues.count=1", "run.duration_s=0.2", "ues.antennas=2",
+                f"mac.max_layers={layers}", f"mac.mcs_table={table}", "traffic.0.rate_bps=4e8",
+                "channel.gain_db=-80.0",
+            ),
+        )  # fmt: skip
+        folder = tmp_path / f"{layers}-{table}"
+        folder.mkdir()
+        result = run_scenario(scenario, folder)
+        assert result.status == "finished", result.reason
+        slots = read_trace(folder, "slots")
+        slots = slots[(slots["direction"] == "dl") & (slots["t_s"] > 0.02)]
+        assert (slots["layers"] == layers).all()
+        # The 256QAM points of the package leave a residual loss at any SNR (see other_tables).
+        assert slots["ack"].mean() > (0.95 if table == 2 else 0.999)
+        most[layers, table] = slots["tbs_bits"].max()
+    # 51 PRBs of 144 elements: 8 bits instead of 6 at the same code rate, and twice the layers.
+    assert most[1, 2] / most[1, 1] == pytest.approx(8 / 6, rel=0.01)
+    assert most[2, 1] / most[1, 1] == pytest.approx(2, rel=0.01)

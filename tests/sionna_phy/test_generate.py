@@ -56,9 +56,33 @@ def test_without_noise_nothing_is_lost_and_in_noise_everything():
         assert rate(link, -20.0, 20) == 1.0
 
 
-def test_repetition_is_for_qpsk():
-    with pytest.raises(ValueError, match="QPSK"):
-        CodedLink(Mcs(4, 0.1), 100)
+@pytest.mark.parametrize(
+    ("bits_per_symbol", "graph", "snr_db"), [(2, 2, -4.2), (4, 2, 0.7), (4, 1, 3.2)]
+)
+def test_repetition_goes_on_where_the_mother_code_ends(bits_per_symbol, graph, snr_db):
+    # 4 coded bits more than the mother code has (0.5 % at most) cannot be seen in 100 blocks: two
+    # rates of 1/2 differ by sqrt(2 * 0.25 / 100) = 0.071, four of them. The first is Sionna's own
+    # path, the second ours, with its interleaver.
+    mother = {1: 3, 2: 5}[graph]
+    size = {1: 320, 2: 160}[graph]
+    own, repeated = (
+        CodedLink(
+            Mcs(bits_per_symbol, 1 / mother), size, coded_bits=mother * size + more, graph=graph
+        )
+        for more in (0, 4)
+    )
+    rates = [rate(link, snr_db, 100) for link in (own, repeated)]
+    assert rates[0] == pytest.approx(rates[1], abs=4 * 0.071)
+    assert 0.02 < rates[0] < 0.98
+
+
+def test_base_graphs_of_the_standard():
+    # TS 38.212 clause 7.2.2; a transport block of 3824 bits and its CRC fill 3840.
+    from sionna_phy.abstraction.coded_link import base_graph
+
+    assert [base_graph(292, 0.9), base_graph(293, 0.9)] == [2, 1]
+    assert [base_graph(3824, 0.67), base_graph(3825, 0.67)] == [2, 1]
+    assert [base_graph(3824, 0.68), base_graph(8448, 0.25)] == [1, 2]
 
 
 def test_a_stored_point_comes_out_again():

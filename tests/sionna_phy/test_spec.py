@@ -37,7 +37,7 @@ def test_a_bad_field_is_named(make_spec, changes, words):
 
 def test_an_unknown_model_is_refused_with_those_there_are(make_spec):
     with pytest.raises(
-        ChannelSpecError, match=r"no channel model 'umj'; there are .*rma, tdl-a, .*uma, umi"
+        ChannelSpecError, match=r"no channel model 'umj'; there are .*rma, rt, tdl-a, .*uma, umi"
     ):
         make_producer(make_spec(model="umj"))
 

@@ -7,6 +7,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cosim/ns3ai/arrays.hpp> // the three lines of docs/coming-from-ns3ai.md, here and below
+
 namespace py = pybind11;
 
 using Interface = ns3::Ns3AiMsgInterfaceImpl<EnvStruct, ActStruct>;
@@ -42,7 +44,8 @@ PYBIND11_MODULE(ns3ai_test_module, m)
             "__getitem__",
             [](Interface::Py2CppMsgVector& vec, uint32_t i) -> ActStruct& { return vec.at(i); },
             py::return_value_policy::reference);
-    py::class_<Interface>(m, "Ns3AiMsgInterfaceImpl")
+    py::class_<Interface> interface(m, "Ns3AiMsgInterfaceImpl");
+    interface
         .def(py::init<bool,
                       bool,
                       bool,
@@ -60,4 +63,7 @@ PYBIND11_MODULE(ns3ai_test_module, m)
         .def("GetPy2CppStruct", &Interface::GetPy2CppStruct, py::return_value_policy::reference)
         .def("GetCpp2PyVector", &Interface::GetCpp2PyVector, py::return_value_policy::reference)
         .def("GetPy2CppVector", &Interface::GetPy2CppVector, py::return_value_policy::reference);
+    PYBIND11_NUMPY_DTYPE(EnvStruct, step, temperature);
+    PYBIND11_NUMPY_DTYPE(ActStruct, step, power);
+    cosim::ns3ai::AddArrays(interface);
 }

@@ -80,18 +80,21 @@ template <class T> T Value(int n)
         FIELDS(CHECK_FIELD, CHECK_ARRAY)                  \
     }
 
-#define EACH(X)                                         \
-    X(SetupRequest, COSIM_SETUP_REQUEST_FIELDS)         \
-    X(SetupPart, COSIM_SETUP_PART_FIELDS)               \
-    X(NodeEvent, COSIM_NODE_EVENT_FIELDS)               \
-    X(NodeAction, COSIM_NODE_ACTION_FIELDS)             \
-    X(PacketDescriptor, COSIM_PACKET_DESCRIPTOR_FIELDS) \
-    X(SlotRecord, COSIM_SLOT_FIELDS)                    \
-    X(PacketRecord, COSIM_PACKET_FIELDS)                \
-    X(KpiRecord, COSIM_KPI_FIELDS)                      \
-    X(DeliveryRecord, COSIM_DELIVERY_FIELDS)            \
-    X(CounterRecord, COSIM_COUNTER_FIELDS)              \
-    X(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS)         \
+#define EACH(X)                                             \
+    X(SetupRequest, COSIM_SETUP_REQUEST_FIELDS)             \
+    X(SetupPart, COSIM_SETUP_PART_FIELDS)                   \
+    X(NodeEvent, COSIM_NODE_EVENT_FIELDS)                   \
+    X(NodeAction, COSIM_NODE_ACTION_FIELDS)                 \
+    X(PacketDescriptor, COSIM_PACKET_DESCRIPTOR_FIELDS)     \
+    X(SlotRecord, COSIM_SLOT_FIELDS)                        \
+    X(PacketRecord, COSIM_PACKET_FIELDS)                    \
+    X(KpiRecord, COSIM_KPI_FIELDS)                          \
+    X(DeliveryRecord, COSIM_DELIVERY_FIELDS)                \
+    X(CounterRecord, COSIM_COUNTER_FIELDS)                  \
+    X(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS)             \
+    X(SchedulerCandidate, COSIM_SCHEDULER_CANDIDATE_FIELDS) \
+    X(SchedulerDecision, COSIM_SCHEDULER_DECISION_FIELDS)   \
+    X(TruthRecord, COSIM_TRUTH_FIELDS)                      \
     X(AllTypes, ALL_TYPES_FIELDS)
 
 #define DECLARE(Record, FIELDS) \

@@ -74,6 +74,11 @@ template <typename Cpp2PyMsgType, typename Py2CppMsgType> class Ns3AiMsgInterfac
           m_cpp2py(m_connection, m_connection.Shared().cpp2py),
           m_py2cpp(m_connection, m_connection.Shared().py2cpp)
     {
+        if (isMemoryCreator && !useVector)
+        {
+            m_cpp2py.resize(1);
+            m_py2cpp.resize(1);
+        }
     }
 
     /// \return the struct that C++ writes.
@@ -102,6 +107,18 @@ template <typename Cpp2PyMsgType, typename Py2CppMsgType> class Ns3AiMsgInterfac
     {
         Check(true);
         return &m_py2cpp;
+    }
+
+    /// \return what C++ writes, as a vector also of one struct; see AddArrays.
+    Cpp2PyMsgVector& Cpp2PyMemory()
+    {
+        return m_cpp2py;
+    }
+
+    /// \return what Python writes, as a vector also of one struct; see AddArrays.
+    Py2CppMsgVector& Py2CppMemory()
+    {
+        return m_py2cpp;
     }
 
     /// Waits until Python has read the last message.

@@ -5,6 +5,7 @@
 #include "record.hpp"
 #include "segment.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
@@ -44,6 +45,17 @@ template <class Out, class In> class Exchange
             throw BridgeError(Where() + "a batch has more than " +
                               std::to_string(m_entry.capacity[0]) +
                               " records: declare more in AddExchange");
+        }
+        const std::size_t room = m_entry.capacity[0] * sizeof(Out);
+        const std::size_t at = m_records * sizeof(Out);
+        constexpr std::size_t kAhead = kLinesAhead * kCacheLine;
+        if (m_records == 0)
+        {
+            Prefetch(m_out, std::min(room, kAhead + sizeof(Out)), true);
+        }
+        else if (at + kAhead + sizeof(Out) <= room)
+        {
+            Prefetch(reinterpret_cast<const char*>(m_out) + at + kAhead, sizeof(Out), true);
         }
         Out* record = m_out + m_records++;
         std::memset(static_cast<void*>(record), 0, sizeof(Out));
@@ -110,7 +122,10 @@ template <class Out, class In> class Exchange
         {
             throw BridgeError(Where() + "the answer is damaged");
         }
-        return {m_segment.At<const In>(m_entry.recordsOffset[1]), m_control->inRecords};
+        const In* records = m_segment.At<const In>(m_entry.recordsOffset[1]);
+        Prefetch(
+            records, std::min(m_control->inRecords * sizeof(In), kLinesAhead * kCacheLine), false);
+        return {records, m_control->inRecords};
     }
 
     /// \return the bytes that a record of the answer carries.

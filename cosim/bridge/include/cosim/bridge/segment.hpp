@@ -5,10 +5,11 @@
 #include "error.hpp"
 #include "layout.hpp"
 #include "memory_limit.hpp"
-#include "waiter.hpp"
+#include "ticker.hpp"
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include <fcntl.h>
@@ -73,7 +74,8 @@ class Segment
         }
         void* header = m_base;
         const std::size_t headerBytes = m_bytes;
-        Map(bytes); // first: if it fails, the header must still be there to tell the host
+        m_tick.reset(); // it names the old mapping
+        Map(bytes);     // first: if it fails, the header must still be there to tell the host
         ::munmap(header, headerBytes);
     }
 
@@ -140,10 +142,14 @@ class Segment
         {
             timeout = m_timeout;
         }
+        if (!m_tick)
+        {
+            m_tick.emplace(Own());
+        }
         const auto start = Clock::now();
         while (true)
         {
-            std::chrono::nanoseconds slice = kSlice;
+            std::chrono::nanoseconds slice{0};
             if (timeout.count() > 0)
             {
                 const auto left = timeout - (Clock::now() - start);
@@ -152,7 +158,7 @@ class Segment
                     throw Timeout(std::string("waited too long for the host at channel '") + what +
                                   "'");
                 }
-                slice = std::min(slice, std::chrono::nanoseconds(left));
+                slice = left < 2 * Ticker::kPeriod ? std::chrono::nanoseconds(left) : slice;
             }
             if (waiter.Sleep(news, slice))
             {
@@ -163,8 +169,6 @@ class Segment
     }
 
   private:
-    static constexpr std::chrono::milliseconds kSlice{100};
-
     void CheckHeader()
     {
         if (Header().magic != kMagic)
@@ -204,6 +208,7 @@ class Segment
 
     void Unmap()
     {
+        m_tick.reset();
         if (m_base != nullptr)
         {
             ::munmap(m_base, m_bytes);
@@ -221,6 +226,7 @@ class Segment
     void* m_base = nullptr;
     std::size_t m_bytes = 0;
     std::chrono::nanoseconds m_timeout{0};
+    mutable std::optional<Ticker::Subscription> m_tick; ///< since the first sleep
 };
 
 } // namespace cosim::bridge

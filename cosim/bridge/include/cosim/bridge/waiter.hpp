@@ -166,7 +166,8 @@ class Waiter
         }
     }
 
-    /// Sleeps until somebody rings, at most `slice`. \return true when there is news.
+    /// Sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return true when there
+    /// is news.
     template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
         const auto seen = m_own->doorbell.load(std::memory_order_acquire);
@@ -177,7 +178,13 @@ class Waiter
         {
             const timespec time{static_cast<time_t>(slice.count() / 1'000'000'000),
                                 static_cast<long>(slice.count() % 1'000'000'000)};
-            ::syscall(SYS_futex, &m_own->doorbell, FUTEX_WAIT, seen, &time, nullptr, 0);
+            ::syscall(SYS_futex,
+                      &m_own->doorbell,
+                      FUTEX_WAIT,
+                      seen,
+                      slice.count() > 0 ? &time : nullptr,
+                      nullptr,
+                      0);
         }
         m_own->sleeping.store(0, std::memory_order_relaxed);
         return found || news();

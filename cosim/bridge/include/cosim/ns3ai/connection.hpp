@@ -7,13 +7,14 @@
 
 #include "cosim/bridge/host_watch.hpp"
 #include "cosim/bridge/memory_limit.hpp"
-#include "cosim/bridge/waiter.hpp"
+#include "cosim/bridge/ticker.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <pthread.h>
@@ -193,7 +194,6 @@ class Connection
     }
 
   private:
-    static constexpr std::chrono::milliseconds kSlice{100};
     /// Address space only: vectors grow up to it without moving.
     static constexpr std::uint64_t kAreaBytes = std::uint64_t{1} << 30;
 
@@ -366,10 +366,14 @@ class Connection
         {
             return true;
         }
+        if (!m_tick)
+        {
+            m_tick.emplace(Own());
+        }
         const auto start = bridge::Clock::now();
         while (true)
         {
-            std::chrono::nanoseconds slice = kSlice;
+            std::chrono::nanoseconds slice{0};
             if (m_timeout.count() > 0)
             {
                 const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -379,7 +383,7 @@ class Connection
                     throw bridge::Timeout(std::string("ns3-ai: ") + what +
                                           "Begin() waited longer than COSIM_NS3AI_TIMEOUT_S");
                 }
-                slice = std::min(slice, left);
+                slice = left < 2 * bridge::Ticker::kPeriod ? left : slice;
             }
             const auto ended = [this] { return PeerState() == bridge::SideState::FINISHED; };
             const auto any = [&news, &ended] { return news() || ended(); };
@@ -423,6 +427,7 @@ class Connection
 
     void Unmap()
     {
+        m_tick.reset();
         if (m_base != nullptr)
         {
             ::munmap(m_base, m_bytes);
@@ -449,7 +454,8 @@ class Connection
     std::chrono::duration<double> m_timeout{0};
     bridge::Waiter m_waiter;
     std::unique_ptr<bridge::HostWatch> m_watch;
-    int m_peer = -1; ///< pidfd
+    std::optional<bridge::Ticker::Subscription> m_tick; ///< since the first sleep
+    int m_peer = -1;                                    ///< pidfd
     std::int32_t m_peerPid = 0;
     bool m_ended = false;
 };

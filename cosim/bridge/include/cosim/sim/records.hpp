@@ -27,6 +27,7 @@ inline constexpr const char* kPacketChannel = "packets";       ///< stream Packe
 inline constexpr const char* kKpiChannel = "kpis";             ///< stream KpiRecord
 inline constexpr const char* kDeliveryChannel = "deliveries";  ///< stream DeliveryRecord + payload
 inline constexpr const char* kCounterChannel = "counters";     ///< stream CounterRecord
+inline constexpr const char* kTruthChannel = "truth";          ///< stream TruthRecord + payload
 inline constexpr const char* kChannelBlockChannel = "channel"; ///< blocks ChannelBlock
 
 /// What an agent is told. Kinds of NodeEvent.
@@ -236,6 +237,25 @@ enum class Direction : std::uint32_t
     F(std::uint64_t, ip_udp_header)     \
     F(std::uint64_t, app_delivered)
 
+/// A transport block chosen for truth replay, at its first transmission. The payload is float32:
+/// the SINR (linear) of a resource element, [layers][PRBs], as the abstraction saw it.
+#define COSIM_TRUTH_FIELDS(F, A)     \
+    F(double, t_s)                   \
+    F(std::uint32_t, cell)           \
+    F(std::uint32_t, direction)      \
+    F(std::uint32_t, ue)             \
+    F(std::uint32_t, tbs_bits)       \
+    F(std::uint32_t, elements)       \
+    F(std::uint16_t, prb_count)      \
+    F(std::uint8_t, layers)          \
+    F(std::uint8_t, mcs)             \
+    F(float, sinr_eff_db)            \
+    F(float, bler_predicted)         \
+    F(std::uint32_t, ack)            \
+    F(std::uint32_t, reserved)       \
+    F(std::uint32_t, payload_offset) \
+    F(std::uint32_t, payload_bytes)
+
 /// Header of one channel block; the array that follows is float32, C order,
 /// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included). With
 /// `interference` 1, the last of the layers is none: it holds the gains of links as interferers,
@@ -263,6 +283,7 @@ COSIM_RECORD(PacketRecord, COSIM_PACKET_FIELDS);
 COSIM_RECORD(KpiRecord, COSIM_KPI_FIELDS);
 COSIM_RECORD(DeliveryRecord, COSIM_DELIVERY_FIELDS);
 COSIM_RECORD(CounterRecord, COSIM_COUNTER_FIELDS);
+COSIM_RECORD(TruthRecord, COSIM_TRUTH_FIELDS);
 COSIM_RECORD(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS);
 
 } // namespace cosim::sim

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""Codec "llm-multi": text, pictures and questions about pictures through one language model.
+
+A unit is one token of the text or one of the picture's 16 positions, in the wire format of codec
+"llm-token"; a picture's positions come before those of the text. Units that did not arrive are left
+out of the edge's sequence.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
+from models.backbone.loading import Precision
+from models.backbone.packing import spans
+from models.codecs.base import (
+    Codec,
+    CodecError,
+    Decoded,
+    EncodedMessage,
+    ReceivedMessage,
+    cut_to_budget,
+)
+from models.codecs.llm_token import DEFAULT_RUNG, MAX_TOKENS, read_units
+from models.codecs.multi_edge import MultiEdge
+from models.codecs.quantiser import (
+    Rung,
+    dequantise,
+    entries,
+    nearest,
+    ordered,
+    pack_units,
+    parse_rung,
+    quantise,
+)
+from models.codecs.registry import codec_rungs
+from models.codecs.store import ResultStore, content_key
+from models.codecs.weights import SHIPPED
+from models.tasks import Sample
+from models.vision.efficientnet import POSITIONS
+
+_ENCODE_BATCH = 32
+
+
+class LlmMultiCodec(Codec):
+    """One split model for all tasks.
+
+    Args:
+        threads: CPU threads of torch in this process.
+        backbone: name of the language model; the weights must have been trained with it.
+        cut: layers at the device; None: those that the weights were trained for.
+        precision: number type of matrix products.
+        on_disk: whether results are kept on disk for the next run.
+        folder: where the weight file is.
+        model: in place of the one that `backbone` names, e.g. a compressed version of it.
+    """
+
+    name = "llm-multi"
+    modality = "image+text"
+
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        backbone: str = DEFAULT_BACKBONE,
+        cut: int | None = None,
+        precision: Precision = "auto",
+        on_disk: bool = True,
+        folder: Path = SHIPPED,
+        model: Backbone | None = None,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self._model: Backbone = model or load_backbone(backbone, precision=precision)
+        self._ends = MultiEdge(self._model, folder)
+        self._store = ResultStore(on_disk=on_disk)
+        trained = int(self._ends.weights.meta["cut"])
+        if cut is not None and cut != trained:
+            raise CodecError(
+                f"codec {self.name}: the weights were trained for a cut after layer {trained}, "
+                f"not {cut}; leave cut out or train others"
+            )
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Return the ladder; any d<n>-int<b>[-top<k>][-flat] works too."""
+        return codec_rungs(self.name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the codec, the model and its number type, and the weights."""
+        return f"{self.name}-1/{self._model.fingerprint}/{self._ends.weights.fingerprint}"
+
+    def forget(self) -> None:
+        """Drop results kept in memory."""
+        self._store.forget()
+        self._ends.forget()
+
+    def encode(
+        self, samples: Sequence[Sample], *, task: str, rung: str, budget_bytes: int | None = None
+    ) -> list[EncodedMessage]:
+        """Return one message a sample; see `Codec.encode`."""
+        point = _rung(rung)
+        self._ends.sees(task)
+        keys = [self._key("encode", task, point, *_content(sample)) for sample in samples]
+        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
+        todo = {key: s for key, s in zip(keys, samples, strict=True) if found[key] is None}
+        missing = list(todo.values())
+        values = [
+            value
+            for first in range(0, len(missing), _ENCODE_BATCH)
+            for value in self._encode(missing[first : first + _ENCODE_BATCH], task, point)
+        ]
+        for key, value in zip(todo, values, strict=True):
+            self._store.put(key, value)
+            found[key] = value
+        out = []
+        for sample, key in zip(samples, keys, strict=True):
+            rows, units, importance = found[key]
+            kept, scores = cut_to_budget(
+                [bytes.fromhex(unit) for unit in units], importance, budget_bytes
+            )
+            operations, traffic = self._ends.device_cost(rows, task)
+            out.append(
+                EncodedMessage(sample.id, self.name, task, rung, kept, scores, operations, traffic)
+            )
+        return out
+
+    def _key(self, *parts: Any) -> str:
+        return content_key(
+            self.fingerprint, *(p if isinstance(p, bytes) else repr(p) for p in parts)
+        )
+
+    def _encode(
+        self, samples: Sequence[Sample], task: str, point: Rung
+    ) -> list[tuple[int, list[str], list[float]]]:
+        """Return (rows, units in hexadecimal, importances) of each sample."""
+        rows = self._ends.analyse(samples, task)
+        levels = self._levels(rows.values[:, : point.dimensions], rows.positions, task, point)
+        units = pack_units(rows.positions.numpy(), levels, point)
+        ranks: list[float] = rows.importance.tolist()
+        out = []
+        for part, length in zip(spans(rows.lengths), rows.lengths, strict=True):
+            sent, scores = ordered(units[part], ranks[part], point)
+            out.append((length, [unit.hex() for unit in sent], scores))
+        return out
+
+    def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
+        """Return one answer a message; see `Codec.decode`."""
+        point = _rung(rung)
+        most = MAX_TOKENS + (POSITIONS if self._ends.sees(task) else 0)
+        messages = [read_units(message, point, most) for message in received]
+        keys = [
+            self._key(
+                "decode",
+                task,
+                point,
+                *(bytes([position]) + levels.tobytes() for position, levels in rows.items()),
+            )
+            for rows in messages
+        ]
+        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
+        todo = {
+            key: rows
+            for key, rows in zip(keys, messages, strict=True)
+            if found[key] is None and rows
+        }
+        for key, answer in zip(todo, self._decode(list(todo.values()), task, point), strict=True):
+            value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
+            self._store.put(key, value)
+            found[key] = value
+        nothing = self._ends.nothing(task)
+        return [
+            Decoded(*found[key]) if rows else nothing
+            for key, rows in zip(keys, messages, strict=True)
+        ]
+
+    def _decode(
+        self, messages: Sequence[dict[int, np.ndarray]], task: str, point: Rung
+    ) -> list[Decoded]:
+        if not messages:
+            return []
+        positions = torch.tensor([position for rows in messages for position in rows])
+        levels = np.stack([row for rows in messages for row in rows.values()])
+        values = self._values(torch.from_numpy(levels), positions, task, point)
+        return self._ends.classify(positions, values, [len(rows) for rows in messages], task)
+
+    def _levels(self, values: Tensor, positions: Tensor, task: str, point: Rung) -> Tensor:
+        """Return the level numbers of rows."""
+        if not point.vector:
+            return quantise(values, point.bits)
+        levels = torch.zeros(len(values), point.levels, dtype=torch.long)
+        for chosen, books in self._ends.books(task, positions):
+            levels[chosen] = nearest(values[chosen], books)
+        return levels
+
+    def _values(self, levels: Tensor, positions: Tensor, task: str, point: Rung) -> Tensor:
+        """Return the values that level numbers stand for."""
+        if not point.vector:
+            return dequantise(levels, point.bits)
+        values = torch.zeros(len(levels), point.dimensions)
+        for chosen, books in self._ends.books(task, positions):
+            values[chosen] = entries(levels[chosen], books)
+        return values
+
+    def values(self, samples: Sequence[Sample], *, task: str, rung: str) -> list[np.ndarray]:
+        """Return what a message carries before quantisation, for delivery as symbols.
+
+        Returns:
+            One array a sample, about unit variance, shape [units, dimensions], in the order of the
+            message's rows: no unit needs its position. A rung's limit of units does not apply.
+        """
+        point = _rung(rung)
+        rows = self._ends.analyse(samples, task)
+        return [
+            rows.values[part, : point.dimensions].numpy().astype(np.float64)
+            for part in spans(rows.lengths)
+        ]
+
+    def decode_values(self, values: Sequence[np.ndarray], *, task: str) -> list[Decoded]:
+        """Return one answer a message from values as they were received; see `values`."""
+        if not values:
+            return []
+        return self._ends.classify(
+            torch.cat([torch.arange(1, len(rows) + 1) for rows in values]),
+            torch.from_numpy(np.concatenate(values)).float(),
+            [len(rows) for rows in values],
+            task,
+        )
+
+    def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
+        """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
+        return self._ends.edge_cost(len(message.units))
+
+
+def _rung(name: str) -> Rung:
+    return parse_rung(DEFAULT_RUNG if name == "default" else name)
+
+
+def _content(sample: Sample) -> tuple[str, bytes]:
+    picture = sample.picture
+    size = b"" if picture is None else f"{picture.width}x{picture.height} ".encode()
+    return sample.text, size + (b"" if picture is None else picture.pixels)

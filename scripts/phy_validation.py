@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Numbers and figures of docs/validation.md: `python scripts/phy_validation.py [--figures DIR]`.
+
+Sections (--only NAME, repeatable): bler, lena, geometry, eesm.
+"""
+
+import argparse
+import json
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent.parent
+REFERENCE = HERE / "tests" / "sionna_phy" / "data"
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+def bler(figures: Path | None) -> None:
+    """Our table against the points in Sionna's package, in dB at their rate."""
+    from sionna_phy.abstraction.tables import load_bler_table
+
+    data = json.loads(
+        (resources.files("sionna") / "sys" / "bler_tables" / "PDSCH_table1.json").read_text()
+    )["category"]["1"]["index"]["1"]["MCS"]
+    own = json.loads((resources.files("sionna_phy") / "data" / "bler_table1.json").read_text())
+    fits = {(c["mcs"], c["cbs_bits"]): c["fit"] for c in own["curves"]}
+    rows: dict[int, list[float]] = {}
+    for mcs, entry in data.items():
+        for size, rates in entry["CBS"].items():
+            fit = fits.get((int(mcs), int(size)))
+            if fit is None:
+                continue
+            for snr, rate in zip(entry["SNR_db"], rates["BLER"], strict=True):
+                if 0.02 <= rate <= 0.98:
+                    z = _quantile(rate)
+                    at = fit["snr_50_db"] + z * fit["width_db"]
+                    rows.setdefault(int(size), []).append(at - snr)
+    print("| code block | Sionna's points inside the waterfall | mean | RMS | largest |")
+    print("|---:|---:|---:|---:|---:|")
+    for size, values in sorted(rows.items()):
+        v = np.array(values)
+        print(
+            f"| {size} bits | {len(v)} | {v.mean():+.2f} dB | {np.sqrt((v**2).mean()):.2f} dB | "
+            f"{v[np.abs(v).argmax()]:+.2f} dB |"
+        )
+    blocks = sum(p["blocks"] for c in own["curves"] for p in c["points"])
+    worst = max(c["fit"]["std_error_10_db"] for c in own["curves"])
+    sizes = sorted({c["cbs_bits"] for c in own["curves"]})
+    print(f"{len(own['curves'])} curves, {blocks} blocks, {own['cpu_s']:.0f} s CPU, sizes {sizes}, "
+          f"largest standard error {worst:.3f} dB")  # fmt: skip
+    if figures:
+        plt = _pyplot()
+        figure, axes = plt.subplots(figsize=(7, 4))
+        ours = load_bler_table("semcosim")
+        for number, mcs in enumerate((0, 5, 10, 16, 22, 28)):
+            colour = f"C{number}"
+            grid = np.arange(-10, 26, 0.05)
+            axes.semilogy(grid, ours.lookup(mcs, 1000, grid), colour, label=f"MCS {mcs}")
+            if str(mcs) in data:
+                axes.semilogy(
+                    data[str(mcs)]["SNR_db"], data[str(mcs)]["CBS"]["1000"]["BLER"], "o",
+                    color=colour, markersize=4,
+                )  # fmt: skip
+            curve = next(c for c in own["curves"] if (c["mcs"], c["cbs_bits"]) == (mcs, 1000))
+            counted = [(p["snr_db"], p["errors"] / p["blocks"]) for p in curve["points"]
+                       if p["errors"]]  # fmt: skip
+            axes.semilogy(*zip(*counted, strict=True), "x", color=colour, markersize=4)
+        axes.set(ylim=(1e-3, 1.2), xlim=(-9, 23), xlabel="Es/N0 in dB", ylabel="block error rate")
+        axes.legend(ncols=2)
+        axes.grid(alpha=0.3)
+        figure.savefig(figures / "bler.png", dpi=110, bbox_inches="tight")
+
+
+def lena(figures: Path | None) -> None:
+    """5G-LENA's published points, measured with Sionna's code at the same size."""
+    from sionna_phy.abstraction.coded_link import CodedLink
+    from sionna_phy.abstraction.generate import measure_point
+    from sionna_phy.abstraction.mcs import MCS_TABLE_1
+    from sionna_phy.abstraction.tables import load_bler_table
+
+    table = load_bler_table("semcosim")
+    points = json.loads((REFERENCE / "bler_tables.json").read_text())["5g_lena_eesm"]["points"]
+    print("| MCS, code block | SNR | 5G-LENA | our table | Sionna's code, counted | same rate at |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for point in points:
+        mcs, size, snr = point["mcs"], point["cbs"], point["snr_db"]
+        link = CodedLink(MCS_TABLE_1[mcs], size)
+        found = measure_point(link, mcs, snr, 1, errors=100, blocks=40)
+        rates = table.lookup(mcs, size, table.snr_db)
+        at = float(np.interp(-math.log10(point["bler"]), -np.log10(rates), table.snr_db))
+        print(
+            f"| {mcs}, {size} | {snr:g} dB | {point['bler']:.3f} | "
+            f"{float(table.lookup(mcs, size, snr)):.2g} | {found.errors} of {found.blocks} | "
+            f"{at:.2f} dB ({at - snr:+.2f}) |",
+            flush=True,
+        )
+
+
+def geometry(figures: Path | None) -> None:
+    """Coupling loss and geometry SINR of 19 sites x 3 sectors."""
+    import torch
+    from sionna.sys import coupling_loss_db, geometry_sinr_db
+
+    from sionna_phy.channel import ChannelSpec
+    from sionna_phy.channel.tr38901 import Tr38901Producer
+
+    plt = _pyplot() if figures else None
+    axes = plt.subplots(1, 2, figsize=(8, 3.2)) if plt else None
+    print("| model | figure | 5 % | 50 % | 95 % | largest difference to Sionna's function |")
+    print("|---|---|---:|---:|---:|---:|")
+    for model, distance_m, height_m, power_dbm in (("uma", 500.0, 25.0, 49.0),
+                                                   ("umi", 200.0, 10.0, 44.0)):  # fmt: skip
+        rng = np.random.default_rng(1)
+        sites = _hexagon(distance_m)
+        cells = np.repeat(np.column_stack([sites, np.full(19, height_m)]), 3, axis=0)
+        turned = np.column_stack(
+            [
+                np.tile(np.radians([30.0, 150.0, 270.0]), 19),
+                np.full(57, np.radians(12.0)),
+                np.zeros(57),
+            ]
+        )
+        count = 190
+        near = sites[np.arange(count) % 19]
+        angle, radius = rng.uniform(0, 2 * np.pi, count), distance_m * 0.57
+        reach = np.sqrt(rng.uniform((35 / radius) ** 2, 1, count)) * radius
+        ues = np.column_stack(
+            [near[:, 0] + reach * np.cos(angle), near[:, 1] + reach * np.sin(angle),
+             np.full(count, 1.5)]
+        )  # fmt: skip
+        producer = Tr38901Producer(
+            ChannelSpec(
+                model=model, carrier_frequency_hz=6e9, prbs=8,
+                subcarrier_spacing_hz=30e3, cell_positions_m=cells, ue_positions_m=ues,
+                ue_velocities_m_s=np.zeros((count, 3)), ue_indoor=np.zeros(count, bool),
+                serving_cell=np.zeros(count, np.int64), gnb_rows=10, gnb_columns=1,
+                gnb_pattern="38.901", cell_orientations_rad=turned, samples_per_block=1, seed=1,
+            )
+        )  # fmt: skip
+        # Coupling loss as in TR 38.901 clause 7.8: path loss, shadowing and the antennas of a port,
+        # mean over the band; serving links carry no beamforming gain here (mean over antennas).
+        gains = producer.gains(0)[0, :, :, 0].mean(axis=-1)
+        gains[0] = gains[0] / 10  # the serving link of everyone was beamformed: 10 elements
+        loss = -10 * np.log10(gains.T)  # [ues, cells]
+        bandwidth_hz, figure_db = 20e6, 9.0
+        noise = 10 ** ((-174 + 10 * math.log10(bandwidth_hz) + figure_db) / 10)
+        received = 10 ** ((power_dbm - loss) / 10)
+        best = received.argmax(axis=1)
+        wanted = received[np.arange(count), best]
+        sinr = 10 * np.log10(wanted / (received.sum(axis=1) - wanted + noise))
+        theirs_loss = coupling_loss_db(torch.as_tensor(-loss))
+        theirs = geometry_sinr_db(theirs_loss, power_dbm, bandwidth_hz, figure_db).numpy()
+        serving_loss = loss[np.arange(count), best]
+        for name, values, other in (
+            ("coupling loss", serving_loss, theirs_loss.numpy()[np.arange(count), best]),
+            ("geometry SINR", sinr, theirs),
+        ):
+            q = np.quantile(values, QUANTILES)
+            print(f"| {model} | {name} | " + " | ".join(f"{x:.1f} dB" for x in q)
+                  + f" | {np.abs(values - other).max():.1g} dB |")  # fmt: skip
+        if axes:
+            for axis, values in zip(axes[1], (serving_loss, sinr), strict=True):
+                axis.plot(np.sort(values), np.linspace(0, 1, count), label=model.upper())
+    if axes and figures:
+        axes[1][0].set(xlabel="coupling loss in dB", ylabel="share of UEs")
+        axes[1][1].set(xlabel="geometry SINR in dB")
+        for axis in axes[1]:
+            axis.grid(alpha=0.3)
+            axis.legend()
+        axes[0].savefig(figures / "geometry.png", dpi=110, bbox_inches="tight")
+
+
+def eesm(figures: Path | None) -> None:
+    """The error of effective SINR mapping, from the shipped fit."""
+    path = resources.files("sionna_phy") / "data" / "eesm_table1.json"
+    content = json.loads(path.read_text())
+    print(f"{content['command']}; {content['channel']}")
+    print("| MCS | our beta | error (RMS) | Sionna's beta | error (RMS) | bias |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    fits = sorted(content["fits"], key=lambda f: f["mcs"])
+    for f in fits:
+        print(
+            f"| {f['mcs']} | {f['beta']:.2f} | {f['rms_error_db']:.2f} dB | "
+            f"{f['sionna_beta']:.2f} | {f['sionna_rms_error_db']:.2f} dB | "
+            f"{f['sionna_bias_db']:+.2f} dB |"
+        )
+    if figures:
+        plt = _pyplot()
+        figure, axes = plt.subplots(figsize=(6, 3))
+        x = np.arange(len(fits))
+        axes.bar(x - 0.2, [f["rms_error_db"] for f in fits], 0.4, label="our beta")
+        axes.bar(x + 0.2, [f["sionna_rms_error_db"] for f in fits], 0.4, label="Sionna's beta")
+        axes.set_xticks(x, [f["mcs"] for f in fits])
+        axes.set(xlabel="MCS", ylabel="RMS error in dB")
+        axes.legend()
+        figure.savefig(figures / "eesm.png", dpi=110, bbox_inches="tight")
+
+
+def _hexagon(distance_m: float) -> Any:
+    """Return the places of 19 sites, shape [19, 2]."""
+    found = []
+    for q in range(-2, 3):
+        for r in range(-2, 3):
+            if abs(q + r) <= 2:
+                found.append((distance_m * (q + r / 2), distance_m * r * math.sqrt(3) / 2))
+    return np.array(found)
+
+
+def _quantile(tail: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(1 - tail)
+
+
+def _pyplot() -> Any:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+SECTIONS = {"bler": bler, "lena": lena, "geometry": geometry, "eesm": eesm}
+
+
+def main() -> int:
+    """Print the sections, and draw their figures if a folder is given."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--figures", type=Path)
+    parser.add_argument("--only", action="append", choices=SECTIONS)
+    options = parser.parse_args()
+    if options.figures:
+        options.figures.mkdir(parents=True, exist_ok=True)
+    for name in options.only or SECTIONS:
+        print(f"\n## {name}\n")
+        SECTIONS[name](options.figures)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

