@@ -16,10 +16,12 @@ from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
+from cosim.scenario.sources import SourceTraffic, TcpTraffic
 from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
 
+TCP_BUFFER_BYTES = 4_000_000
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
 
 SCHEDULERS = {
@@ -111,6 +113,10 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
         "ns3::NrLinkAdaptation::DelaySlots": mac.cqi_delay_slots,
+        # Segments that fill packets of the backhaul, and buffers for fast links with a long way.
+        "ns3::TcpSocket::SegmentSize": max(scenario.backhaul.mtu_bytes - 52, 1),
+        "ns3::TcpSocket::SndBufSize": TCP_BUFFER_BYTES,
+        "ns3::TcpSocket::RcvBufSize": TCP_BUFFER_BYTES,
         "ns3::NrInterference::MaxInterferers": mac.max_interferers,
         **_handover_defaults(scenario.handover),
         "ns3::NrRlc::QueueLimit": mac.queue_limit_bytes,
@@ -156,6 +162,18 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
+        elif isinstance(traffic, SourceTraffic):
+            count = len(plan.ue_positions_m) if traffic.ues == "all" else len(traffic.ues)
+            discard = "" if traffic.budget_s is None else " discard=1"
+            kind = (
+                "tcp"
+                if isinstance(traffic, TcpTraffic)
+                else f"source source={traffic.ns3_source(count)}"
+            )
+            lines.append(
+                f"{common} kind={kind}{discard} start_s={traffic.start_s!r} "
+                f"stop_s={min(traffic.stop_s, scenario.run.duration_s)!r}"
+            )
         else:
             lines.append(
                 f"{common} kind=cbr rate_bps={traffic.rate_bps!r} "

@@ -7,13 +7,10 @@ from typing import Literal
 import numpy as np
 
 from cosim.scenario import (
-    AgentTraffic,
-    CbrTraffic,
-    FinetuningTraffic,
-    RetrievalTraffic,
     Scenario,
     SemanticTraffic,
 )
+from cosim.scenario.traffic import Traffic
 from cosim.seeding import derive_seed, generator
 from cosim.tracks import make_tracks
 from sionna_phy.geometry import element_gain_db, nearest_images, positions_at, wrap_lattice
@@ -37,7 +34,7 @@ class Flow:
     ue: int
     entry: int
     direction: Literal["dl", "ul"]
-    traffic: SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic | RetrievalTraffic
+    traffic: Traffic
 
     @property
     def port(self) -> int:

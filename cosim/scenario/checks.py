@@ -12,6 +12,7 @@ from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.retrieval import RetrievalTraffic
+from cosim.scenario.sources import SourceTraffic, TokenTraffic
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
 TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
@@ -260,7 +261,7 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
             yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
             yield from _name(f"{at}.task", traffic.task, names.task_names())
         else:
-            yield from _cbr(scenario, traffic, at)
+            yield from _load(scenario, traffic, at)
     if flows > MAX_FLOWS:
         yield Problem(
             "ues.count",
@@ -331,7 +332,7 @@ def _retrieval(traffic: RetrievalTraffic, at: str) -> Iterator[Problem]:
         yield Problem(f"{at}.sync", show(traffic.sync), f'"none" with base = "{traffic.base}"')
 
 
-def _cbr(scenario: Scenario, traffic: CbrTraffic, at: str) -> Iterator[Problem]:
+def _load(scenario: Scenario, traffic: CbrTraffic | SourceTraffic, at: str) -> Iterator[Problem]:
     if traffic.stop_s <= traffic.start_s:
         yield Problem(
             f"{at}.stop_s", show(traffic.stop_s), f"after {at}.start_s = {traffic.start_s:g}"
@@ -343,6 +344,15 @@ def _cbr(scenario: Scenario, traffic: CbrTraffic, at: str) -> Iterator[Problem]:
             f"before the end of the run, run.duration_s = {scenario.run.duration_s:g}",
         )
     yield from _packet_size(scenario, traffic.packet_bytes, f"{at}.packet_bytes")
+    if isinstance(traffic, TokenTraffic):
+        size = traffic.tokens * traffic.token_bytes
+        if size > traffic.packet_bytes:
+            yield Problem(
+                f"{at}.tokens",
+                show(traffic.tokens),
+                f"at most {traffic.packet_bytes // traffic.token_bytes}: a packet of "
+                f"packet_bytes = {traffic.packet_bytes} holds whole tokens",
+            )
 
 
 def _packet_size(scenario: Scenario, size_bytes: int, path: str) -> Iterator[Problem]:

@@ -8,7 +8,8 @@ from pydantic import Field
 from cosim.scenario.base import quantity
 from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
-from cosim.scenario.traffic import UeSelection, _priority
+from cosim.scenario.traffic import _priority
+from cosim.scenario.ue_selection import UeSelection
 
 
 class FinetuningTraffic(BearerSection):

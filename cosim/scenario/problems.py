@@ -13,12 +13,26 @@ from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.run import ProfileOverride
+from cosim.scenario.sources import (
+    FtpTraffic,
+    FullBufferTraffic,
+    TcpTraffic,
+    TokenTraffic,
+    VideoTraffic,
+    XrTraffic,
+)
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
 
 _TRAFFIC: dict[str, type[Section]] = {
     "semantic": SemanticTraffic,
     "cbr": CbrTraffic,
     "agent": AgentTraffic,
+    "ftp": FtpTraffic,
+    "video": VideoTraffic,
+    "xr": XrTraffic,
+    "tokens": TokenTraffic,
+    "full-buffer": FullBufferTraffic,
+    "tcp": TcpTraffic,
     "finetuning": FinetuningTraffic,
     "retrieval": RetrievalTraffic,
 }

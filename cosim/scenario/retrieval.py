@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 from cosim.scenario.base import quantity
 from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
-from cosim.scenario.traffic import UeSelection, _priority
+from cosim.scenario.traffic import _priority
+from cosim.scenario.ue_selection import UeSelection
 
 
 class RetrievalTraffic(BearerSection):

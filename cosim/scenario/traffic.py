@@ -3,12 +3,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from cosim.scenario.base import quantity
 from cosim.scenario.bearer import BearerSection
 from cosim.scenario.run import MAX_DURATION_S
+from cosim.scenario.sources import (
+    FtpTraffic,
+    FullBufferTraffic,
+    TcpTraffic,
+    TokenTraffic,
+    VideoTraffic,
+    XrTraffic,
+)
+from cosim.scenario.ue_selection import UeSelection
 
 FIVEQI_PRIORITY = {
     1: 20, 2: 40, 3: 30, 4: 50, 65: 7, 66: 20, 67: 15,
@@ -16,43 +24,6 @@ FIVEQI_PRIORITY = {
     82: 19, 83: 22, 84: 24, 85: 21,
 }  # fmt: skip
 """Default priority level of standardised 5QI values (TS 23.501 table 5.7.4-1); 1 comes first."""
-
-MAX_UE_NUMBER = 65_518
-
-
-def _check_ues(value: Any) -> Any:
-    """Accept "all" or a list of distinct UE numbers; a list becomes a tuple."""
-    if value == "all" and isinstance(value, str):
-        return value
-    if (
-        isinstance(value, list | tuple)
-        and value
-        and all(type(v) is int and 0 <= v <= MAX_UE_NUMBER for v in value)
-        and len(set(value)) == len(value)
-    ):
-        return tuple(value)
-    raise PydanticCustomError(
-        "ue_selection", 'must be "all" or a list of distinct UE numbers from 0'
-    )
-
-
-UeSelection = Annotated[
-    Literal["all"] | tuple[int, ...],
-    PlainValidator(_check_ues),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"const": "all"},
-                {
-                    "type": "array",
-                    "items": {"type": "integer", "minimum": 0, "maximum": MAX_UE_NUMBER},
-                    "minItems": 1,
-                    "uniqueItems": True,
-                },
-            ]
-        }
-    ),
-]
 
 
 def _max_harq_tx() -> Any:
@@ -256,6 +227,16 @@ from cosim.scenario.finetuning import FinetuningTraffic  # noqa: E402
 from cosim.scenario.retrieval import RetrievalTraffic  # noqa: E402
 
 Traffic = Annotated[
-    SemanticTraffic | CbrTraffic | AgentTraffic | FinetuningTraffic | RetrievalTraffic,
+    SemanticTraffic
+    | CbrTraffic
+    | AgentTraffic
+    | FinetuningTraffic
+    | RetrievalTraffic
+    | FtpTraffic
+    | VideoTraffic
+    | XrTraffic
+    | TokenTraffic
+    | FullBufferTraffic
+    | TcpTraffic,
     Field(discriminator="kind"),
 ]

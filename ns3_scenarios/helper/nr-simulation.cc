@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "nr-simulation.h"
 
+#include "ns3/bulk-send-application.h"
 #include "ns3/constant-position-mobility-model.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4-address-helper.h"
+#include "ns3/ipv4-l3-protocol.h"
 #include "ns3/ipv4-list-routing-helper.h"
 #include "ns3/ipv4-static-routing-helper.h"
 #include "ns3/mobility-helper.h"
+#include "ns3/object-factory.h"
+#include "ns3/packet-sink.h"
 #include "ns3/point-to-point-helper.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
+#include "ns3/tcp-header.h"
+#include "ns3/tcp-l4-protocol.h"
+#include "ns3/tcp-socket-factory.h"
 #include "ns3/traffic-control-helper.h"
+#include "ns3/uinteger.h"
 #include "ns3/virtual-net-device.h"
 #include "ns3/waypoint-mobility-model.h"
+
+#include <sstream>
 
 namespace ns3
 {
@@ -85,6 +95,8 @@ NrSimulation::NrSimulation(const SimulationSetup& setup,
     m_ran->AssignStreams(0);
     BuildCore();
     BuildUes();
+    m_tcpData.resize(m_ues.GetN());
+    m_tcpHeaders.resize(m_ues.GetN());
     for (const auto& flow : m_setup.flows)
     {
         BuildFlow(flow);
@@ -205,6 +217,16 @@ void NrSimulation::BuildFlow(const SetupFlow& flow)
     m_ran->AddFlow(flow.radio);
     const bool uplink = flow.radio.uplink;
     Ptr<Node> ue = m_ues.Get(flow.radio.ue);
+    if (flow.tcp)
+    {
+        // Acknowledgements have a bearer in the other direction, with the same priority.
+        NrFlowConfig back = flow.radio;
+        back.uplink = !uplink;
+        back.reverse = true;
+        m_ran->AddFlow(back);
+        BuildTcp(&flow);
+        return;
+    }
     auto app = CreateObject<MessageApp>();
     const SetupFlow* kept = nullptr;
     for (const auto& other : m_setup.flows)
@@ -225,10 +247,103 @@ void NrSimulation::BuildFlow(const SetupFlow& flow)
                        }
                    });
     m_apps[flow.radio.flow] = app;
-    if (flow.background)
+    if (!flow.source.empty())
+    {
+        BuildSource(kept);
+    }
+    else if (flow.background)
     {
         Simulator::Schedule(flow.start, &NrSimulation::SendBackground, this, kept);
     }
+}
+
+void NrSimulation::BuildSource(const SetupFlow* flow)
+{
+    const auto open = flow->source.find('[');
+    TypeId type;
+    const bool known = TypeId::LookupByNameFailSafe(flow->source.substr(0, open), &type);
+    if (!known || !type.IsChildOf(NrTrafficSource::GetTypeId()))
+    {
+        throw SetupError("flow " + std::to_string(flow->radio.flow) + ": '" + flow->source +
+                         "' is no traffic model");
+    }
+    std::istringstream text(flow->source);
+    ObjectFactory factory;
+    text >> factory;
+    auto source = factory.Create<NrTrafficSource>();
+    const uint32_t number = flow->radio.flow;
+    // Streams from 2^20 on: those below belong to what there is one of.
+    source->AssignStreams((int64_t{1} << 20) + number);
+    source->Configure(
+        number,
+        [this,
+         number](uint32_t bytes, uint64_t message, double importance, double share, Time deadline) {
+            const std::vector<uint8_t> payload(bytes);
+            m_apps[number]->Send(payload.data(), bytes, message, importance, share, deadline);
+        },
+        flow->start,
+        flow->stop);
+    const uint32_t ue = flow->radio.ue;
+    const bool uplink = flow->radio.uplink;
+    source->SetBacklog([this, ue, uplink] { return m_ran->GetLink(ue, uplink)->GetDemandBytes(); },
+                       uplink ? Time(0) : m_setup.backhaulDelay + MilliSeconds(1));
+    m_sources.push_back(source);
+}
+
+void NrSimulation::BuildTcp(const SetupFlow* flow)
+{
+    const bool uplink = flow->radio.uplink;
+    Ptr<Node> ue = m_ues.Get(flow->radio.ue);
+    Ptr<Node> from = uplink ? ue : m_edge;
+    Ptr<Node> to = uplink ? m_edge : ue;
+    const InetSocketAddress address(uplink ? m_edgeAddress : m_addresses[flow->radio.ue],
+                                    flow->radio.port);
+    auto sink = CreateObject<PacketSink>();
+    sink->SetAttribute("Protocol", TypeIdValue(TcpSocketFactory::GetTypeId()));
+    sink->SetAttribute("Local",
+                       AddressValue(InetSocketAddress(Ipv4Address::GetAny(), flow->radio.port)));
+    to->AddApplication(sink);
+    auto bulk = CreateObject<BulkSendApplication>();
+    bulk->SetAttribute("Protocol", TypeIdValue(TcpSocketFactory::GetTypeId()));
+    bulk->SetAttribute("Remote", AddressValue(address));
+    bulk->SetAttribute("SendSize", UintegerValue(1400));
+    bulk->SetStartTime(flow->start);
+    bulk->SetStopTime(std::min(flow->stop, m_setup.duration));
+    from->AddApplication(bulk);
+    if (!m_tcp)
+    {
+        m_tcp = true;
+        NodeContainer ends(m_edge);
+        ends.Add(m_ues);
+        for (uint32_t i = 0; i < ends.GetN(); ++i)
+        {
+            ends.Get(i)->GetObject<Ipv4L3Protocol>()->TraceConnectWithoutContext(
+                "LocalDeliver", MakeCallback(&NrSimulation::OnLocalDeliver, this));
+        }
+        for (uint32_t i = 0; i < m_addresses.size(); ++i)
+        {
+            m_ueOf[m_addresses[i].Get()] = i;
+        }
+    }
+}
+
+void NrSimulation::OnLocalDeliver(const Ipv4Header& header,
+                                  Ptr<const Packet> packet,
+                                  uint32_t interface)
+{
+    (void)interface;
+    if (header.GetProtocol() != TcpL4Protocol::PROT_NUMBER)
+    {
+        return;
+    }
+    TcpHeader tcp;
+    packet->PeekHeader(tcp);
+    const auto down = m_ueOf.find(header.GetDestination().Get());
+    const bool uplink = down == m_ueOf.end();
+    const uint32_t ue = uplink ? m_ueOf.at(header.GetSource().Get()) : down->second;
+    const uint32_t headers = tcp.GetSerializedSize();
+    m_tcpHeaders[ue][uplink] += header.GetSerializedSize() + headers;
+    m_tcpData[ue][uplink] += packet->GetSize() - headers;
 }
 
 void NrSimulation::SendBackground(const SetupFlow* flow)
@@ -268,12 +383,17 @@ void NrSimulation::Run()
 {
     m_ran->Start(m_setup.duration);
     // No stop time: the air ends at the duration, and what is in the backhaul then still arrives.
+    if (m_tcp)
+    {
+        // TCP would try for minutes to get through an air that has ended.
+        Simulator::Stop(m_setup.duration + 2 * m_setup.backhaulDelay + Seconds(1));
+    }
     Simulator::Run();
     const auto sum = [this](uint32_t ue, bool uplink, auto&& get) {
         uint64_t total = 0;
         for (const auto& flow : m_setup.flows)
         {
-            if (flow.radio.ue == ue && flow.radio.uplink == uplink)
+            if (flow.radio.ue == ue && flow.radio.uplink == uplink && !flow.tcp)
             {
                 total += get(*m_apps[flow.radio.flow]);
             }
@@ -281,11 +401,15 @@ void NrSimulation::Run()
         return total;
     };
     m_ran->Finish(
-        [&sum](uint32_t ue, bool uplink) {
-            return sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedBytes(); });
+        [this, &sum](uint32_t ue, bool uplink) {
+            return m_tcpData[ue][uplink] +
+                   sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedBytes(); });
         },
-        [&sum](uint32_t ue, bool uplink) {
-            return sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedPackets(); });
+        [this, &sum](uint32_t ue, bool uplink) {
+            constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
+            const uint64_t packets =
+                sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedPackets(); });
+            return m_tcpHeaders[ue][uplink] + IP_UDP_HEADER_BYTES * packets;
         });
 }
 

@@ -4,12 +4,15 @@
 
 #include "message-app.h"
 #include "nr-ran.h"
+#include "nr-traffic-source.h"
 #include "nr-ue-net-device.h"
 #include "nr-upf.h"
 #include "simulation-setup.h"
 
+#include "ns3/ipv4-header.h"
 #include "ns3/node-container.h"
 
+#include <array>
 #include <map>
 #include <memory>
 
@@ -121,22 +124,36 @@ class NrSimulation
     /// Makes a flow's bearer and both of its ends.
     void BuildFlow(const SetupFlow& flow);
 
+    /// Makes a flow's traffic model.
+    void BuildSource(const SetupFlow* flow);
+
+    /// Makes a flow's TCP connection.
+    void BuildTcp(const SetupFlow* flow);
+
+    /// Counts TCP segments that reach a node.
+    void OnLocalDeliver(const Ipv4Header& header, Ptr<const Packet> packet, uint32_t interface);
+
     /// Sends a background packet and plans the next.
     void SendBackground(const SetupFlow* flow);
 
-    SimulationSetup m_setup;                    //!< what was asked for
-    Ptr<NrRan> m_ran;                           //!< the air
-    Ptr<NrUpf> m_upf;                           //!< tunnels
-    Ptr<Node> m_edge;                           //!< edge server
-    Ptr<Node> m_upfNode;                        //!< UPF
-    NodeContainer m_gnbs;                       //!< by cell
-    NodeContainer m_ues;                        //!< by UE
-    std::vector<Ptr<NrUeNetDevice>> m_devices;  //!< by UE
-    Ipv4Address m_edgeAddress;                  //!< of the edge server
-    std::vector<Ipv4Address> m_addresses;       //!< by UE
-    std::map<uint32_t, Ptr<MessageApp>> m_apps; //!< by flow
-    DeliveryCallback m_delivery;                //!< told of payloads
-    std::vector<uint32_t> m_uplinkCell;         //!< by UE: the cell that received it last
+    SimulationSetup m_setup;                           //!< what was asked for
+    Ptr<NrRan> m_ran;                                  //!< the air
+    Ptr<NrUpf> m_upf;                                  //!< tunnels
+    Ptr<Node> m_edge;                                  //!< edge server
+    Ptr<Node> m_upfNode;                               //!< UPF
+    NodeContainer m_gnbs;                              //!< by cell
+    NodeContainer m_ues;                               //!< by UE
+    std::vector<Ptr<NrUeNetDevice>> m_devices;         //!< by UE
+    Ipv4Address m_edgeAddress;                         //!< of the edge server
+    std::vector<Ipv4Address> m_addresses;              //!< by UE
+    std::map<uint32_t, Ptr<MessageApp>> m_apps;        //!< by flow, not of TCP
+    std::vector<Ptr<NrTrafficSource>> m_sources;       //!< traffic models
+    std::map<uint32_t, uint32_t> m_ueOf;               //!< by address, with TCP
+    std::vector<std::array<uint64_t, 2>> m_tcpData;    //!< by UE and direction: bytes of data
+    std::vector<std::array<uint64_t, 2>> m_tcpHeaders; //!< by UE and direction: bytes of headers
+    bool m_tcp{false};                                 //!< whether there is TCP
+    DeliveryCallback m_delivery;                       //!< told of payloads
+    std::vector<uint32_t> m_uplinkCell;                //!< by UE: the cell that received it last
 };
 
 } // namespace ns3

@@ -195,6 +195,7 @@ SetupFlow ReadFlow(Statement& s)
                                   "important_from",
                                   "less_harq_tx",
                                   "notify",
+                                  "source",
                                   "rate_bps",
                                   "packet_bytes",
                                   "start_s",
@@ -227,12 +228,17 @@ SetupFlow ReadFlow(Statement& s)
     flow.radio.importantFrom = s.Has("important_from") ? s.NumberOption("important_from") : 0.0;
     flow.notify = s.Has("notify") && s.CountOption("notify") != 0;
     const auto& kind = s.Option("kind");
-    if (kind != "semantic" && kind != "cbr")
+    if (kind != "semantic" && kind != "cbr" && kind != "source" && kind != "tcp")
     {
-        s.Fail("kind is '" + kind + "': semantic or cbr");
+        s.Fail("kind is '" + kind + "': semantic, cbr, source or tcp");
     }
-    flow.background = kind == "cbr";
-    if (flow.background)
+    flow.background = kind != "semantic";
+    flow.tcp = kind == "tcp";
+    if (kind == "source")
+    {
+        flow.source = s.Option("source");
+    }
+    if (kind == "cbr")
     {
         flow.rateBps = s.NumberOption("rate_bps");
         flow.packetBytes = s.CountOption("packet_bytes");
@@ -240,6 +246,9 @@ SetupFlow ReadFlow(Statement& s)
         {
             s.Fail("rate_bps and packet_bytes must be above 0");
         }
+    }
+    if (flow.background)
+    {
         flow.start = Seconds(s.Has("start_s") ? s.NumberOption("start_s") : 0.0);
         if (s.Has("stop_s"))
         {

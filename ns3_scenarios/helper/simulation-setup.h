@@ -35,7 +35,9 @@ struct SetupUe
 struct SetupFlow
 {
     NrFlowConfig radio;      //!< its bearer
-    bool background{false};  //!< constant bit rate instead of an agent's messages
+    bool background{false};  //!< load instead of an agent's messages
+    std::string source;      //!< traffic model as ns-3 writes it: ns3::Class[Attribute=Value|...]
+    bool tcp{false};         //!< bulk data over TCP
     bool notify{false};      //!< whether agents are told of each packet that arrives
     double rateBps{0.0};     //!< of background traffic, UDP payload
     uint32_t packetBytes{0}; //!< of background traffic, UDP payload

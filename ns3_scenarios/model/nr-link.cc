@@ -511,7 +511,7 @@ void NrLink::EmitKpi(Time end, double seconds)
     m_period = Period{};
 }
 
-void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
+void NrLink::Finish(uint64_t appBytes, uint64_t appHeaderBytes)
 {
     for (auto& process : m_processes)
     {
@@ -541,9 +541,8 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appPackets)
             bearer.pdcp->Flush();
         }
     }
-    constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
     m_counter.app_delivered = appBytes;
-    m_counter.ip_udp_header = IP_UDP_HEADER_BYTES * appPackets;
+    m_counter.ip_udp_header = appHeaderBytes;
     m_sink->Counter(m_counter);
 }
 

@@ -181,10 +181,10 @@ class NrLink : public Object
     /**
      * Ends all packets under way and reports the byte counters.
      *
-     * \param appBytes UDP payload bytes that reached their application
-     * \param appPackets how many packets these were
+     * \param appBytes UDP and TCP payload bytes that arrived
+     * \param appHeaderBytes bytes of their IP and UDP or TCP headers
      */
-    void Finish(uint64_t appBytes, uint64_t appPackets);
+    void Finish(uint64_t appBytes, uint64_t appHeaderBytes);
 
     /**
      * \return whether any process is in use

@@ -747,14 +747,14 @@ void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
-                   const std::function<uint64_t(uint32_t, bool)>& appPackets)
+                   const std::function<uint64_t(uint32_t, bool)>& appHeaderBytes)
 {
     for (uint32_t number = 0; number < m_ues.size(); ++number)
     {
         for (const bool uplink : {false, true})
         {
             m_ues[number].links[uplink]->Finish(appBytes(number, uplink),
-                                                appPackets(number, uplink));
+                                                appHeaderBytes(number, uplink));
         }
     }
 }

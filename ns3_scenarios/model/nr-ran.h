@@ -93,11 +93,11 @@ class NrRan : public Object
     /**
      * Ends all packets under way and reports the byte counters. Call after the simulation.
      *
-     * \param appBytes gives UDP payload bytes that reached their application, by UE and direction
-     * \param appPackets the same for packets
+     * \param appBytes gives UDP and TCP payload bytes that arrived, by UE and direction
+     * \param appHeaderBytes the same for their IP and UDP or TCP headers
      */
     void Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
-                const std::function<uint64_t(uint32_t, bool)>& appPackets);
+                const std::function<uint64_t(uint32_t, bool)>& appHeaderBytes);
 
     /**
      * \param ue the UE

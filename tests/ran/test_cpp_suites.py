@@ -13,6 +13,7 @@ import pytest
 SUITES = (
     "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
     "nr-link-adaptation",
+    "nr-traffic",
 )  # fmt: skip
 
 

@@ -214,7 +214,7 @@ enum class Direction : std::uint32_t
 /// phy = every transport block sent, retransmissions too.  The identity that must hold:
 /// phy = retransmitted + padding + mac_header + rlc_header + pdcp_header + sdu_sent, and
 /// sdu_sent = sdu_delivered + sdu_lost + sdu_in_flight;  sdu bytes are IP packets, and
-/// sdu_delivered = app_delivered + ip_udp_header (for UDP flows).
+/// sdu_delivered = app_delivered + ip_udp_header (with TCP, its headers instead of UDP's).
 /// Acknowledged mode: payload that RLC sends again counts as retransmitted, and its part is
 /// rlc_retransmitted; status reports count as rlc_header, and their part is rlc_status.
 #define COSIM_COUNTER_FIELDS(F, A)      \
