@@ -50,10 +50,10 @@ def problems(scenario: Scenario, traffic: FinetuningTraffic, at: str) -> Iterato
 
 
 def _compression(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
-    from models.federated.smashed import SmashedError, parse_smashed
+    from models.federated.scheme import SmashedError, parse_scheme
 
     try:
-        codec = parse_smashed(traffic.compression)
+        codec = parse_scheme(traffic.compression)
     except SmashedError as error:
         text = str(error).partition(": ")[2] or str(error)
         yield Problem(f"{at}.compression", show(traffic.compression), text)

@@ -8,10 +8,16 @@ memory. Nothing here knows a network; `cosim.agents.trainer` carries the bytes. 
 models.backbone, models.tasks, torch, safetensors, zstandard, numpy.
 """
 
-from models.federated.partition import dirichlet_partition
-from models.federated.smashed import SmashedCodec, SmashedError, parse_smashed
-from models.federated.split import DeviceSide, EdgeSide, SplitModel, SplitSpec
-from models.federated.strategy import FitResult, Strategy, get_strategy, strategy_names
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from models.federated.scheme import SmashedError, parse_scheme
+
+if TYPE_CHECKING:
+    from models.federated.partition import dirichlet_partition
+    from models.federated.smashed import SmashedCodec, parse_smashed
+    from models.federated.split import DeviceSide, EdgeSide, SplitModel, SplitSpec
+    from models.federated.strategy import FitResult, Strategy, get_strategy, strategy_names
 
 __all__ = [
     "DeviceSide",
@@ -24,6 +30,28 @@ __all__ = [
     "Strategy",
     "dirichlet_partition",
     "get_strategy",
+    "parse_scheme",
     "parse_smashed",
     "strategy_names",
 ]
+
+_HOMES = {
+    "dirichlet_partition": "models.federated.partition",
+    "SmashedCodec": "models.federated.smashed",
+    "parse_smashed": "models.federated.smashed",
+    "DeviceSide": "models.federated.split",
+    "EdgeSide": "models.federated.split",
+    "SplitModel": "models.federated.split",
+    "SplitSpec": "models.federated.split",
+    "FitResult": "models.federated.strategy",
+    "Strategy": "models.federated.strategy",
+    "get_strategy": "models.federated.strategy",
+    "strategy_names": "models.federated.strategy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is asked for: scenarios are checked without it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

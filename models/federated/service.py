@@ -22,7 +22,8 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
-from models.federated.smashed import SmashedCodec, SmashedError
+from models.federated.scheme import SmashedError
+from models.federated.smashed import SmashedCodec
 from models.federated.split import Batch, Smashed, SplitModel, Tensors
 from models.tasks import Sample, get_task
 

@@ -30,7 +30,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models.federated.smashed import SmashedCodec, SmashedError
+from models.federated.scheme import SmashedError
+from models.federated.smashed import SmashedCodec
 from models.federated.split import Smashed, Tensors
 
 HEADER = struct.Struct("<BBHHHII")

@@ -8,8 +8,9 @@ import torch
 from models.federated import dirichlet_partition, get_strategy, parse_smashed
 from models.federated.lowrank import cut_rank, product_gap, stack, truncate_svd
 from models.federated.reference import traffic_bytes
+from models.federated.scheme import SmashedError
 from models.federated.selection import select_clients
-from models.federated.smashed import ErrorFeedback, SmashedError, select_tokens
+from models.federated.smashed import ErrorFeedback, select_tokens
 from models.federated.split import Smashed
 from models.federated.strategy import FitResult
 from models.federated.wire import (
