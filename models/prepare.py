@@ -27,10 +27,10 @@ def prepare_demo() -> None:
 
     started = time.monotonic()
     home = prepare()
+    from models.codecs import codec_tasks
     from models.codecs.dictionary import get_dictionary
-    from models.tasks import task_names
 
-    for task in task_names():
+    for task in codec_tasks("raw-text") or ():
         get_dictionary(task)
     print(f"language model ready in {home} ({time.monotonic() - started:.0f} s)", flush=True)
 
