@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SCENARIO ?= demo
 export OMP_NUM_THREADS ?= 1
 
-NATIVE := CMakeLists.txt $(shell find cmake cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
+NATIVE := CMakeLists.txt $(shell find cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
 PYTHON_DIRS := cosim sionna_phy models analysis tests benchmarks scripts
 
 .PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean
