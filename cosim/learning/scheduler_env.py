@@ -80,6 +80,7 @@ class SchedulerEnv(gymnasium.Env):  # type: ignore[misc, type-arg, unused-ignore
         self.action_space = gymnasium.spaces.Box(0.0, 1.0, (self._ues,), np.float32)
         self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (self._ues, FEATURES), np.float32)
         self._episode: SlotEpisode | None = None
+        self._empty = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -91,7 +92,9 @@ class SchedulerEnv(gymnasium.Env):  # type: ignore[misc, type-arg, unused-ignore
         self._episode = SlotEpisode(
             self._load(run_seed), cell=self._cell, direction=self._direction, reward=self._reward
         )
-        return self._seen(self._episode.start())
+        first = self._episode.start()
+        self._empty = first is None
+        return self._seen(first)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Serve UEs with the weights until the next step; see `gymnasium.Env.step`."""
@@ -100,7 +103,11 @@ class SchedulerEnv(gymnasium.Env):  # type: ignore[misc, type-arg, unused-ignore
         weights = np.asarray(action, dtype=np.float64)
         if weights.shape != (self._ues,) or not np.isfinite(weights).all() or weights.min() < 0:
             raise ValueError(f"the action is a weight of 0 or more for each of {self._ues} UEs")
-        question = self._episode.step(weights)
+        if self._empty:  # a run in which no UE ever had data: its one step does nothing
+            self._empty = False
+            question = None
+        else:
+            question = self._episode.step(weights)
         observation, info = self._seen(question)
         reward = self._episode.take_reward(question)
         return observation, reward, question is None, False, info

@@ -73,3 +73,16 @@ def test_gymnasiums_checker():
     check_env(env.unwrapped, skip_render_check=True)
     env.close()
     assert not children()
+
+
+def test_a_run_in_which_nobody_has_data_is_one_step_long():
+    env = SchedulerEnv(
+        scenario="hello",
+        overrides=["channel.model=constant", "run.duration_s=0.02", "traffic.0.rate_hz=0.01",
+                   "traffic.1.rate_hz=0.01"],
+    )  # fmt: skip
+    env.reset(seed=1)
+    observation, reward, ended, cut, info = env.step(np.ones(2, np.float32))
+    assert ended and not cut and reward == 0.0 and not observation.any()
+    assert info == {"correct": 0, "decided": 0}
+    env.close()
