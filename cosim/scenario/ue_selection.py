@@ -3,7 +3,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 MAX_UE_NUMBER = 65_518
@@ -28,6 +28,8 @@ def _check_ues(value: Any) -> Any:
 UeSelection = Annotated[
     Literal["all"] | tuple[int, ...],
     PlainValidator(_check_ues),
+    # Without it pydantic compares the value with the annotation again, and warns of lists.
+    PlainSerializer(lambda value: value if value == "all" else list(value), return_type=Any),
     WithJsonSchema(
         {
             "anyOf": [
