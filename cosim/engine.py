@@ -10,7 +10,7 @@ from cosim.plan import Plan, make_plan
 from cosim.progress import NullProgress, ProgressSink
 from cosim.scenario import Scenario
 from cosim.session import Session
-from cosim.traces import Manifest, Status, TraceSet
+from cosim.traces import Manifest, Status, TraceError, TraceSet
 from cosim.truth_replay import replay
 from cosim.workload import Workload, build_workload
 
@@ -74,7 +74,10 @@ def run_scenario(
         reason = f"{error}" or type(error).__name__
     finally:
         sink.finish()
-    manifest.finish(status, reason or None, **facts)
+    try:
+        manifest.finish(status, reason or None, **facts)
+    except TraceError as error:
+        status, reason = "failed", f"{reason}; {error}" if reason else str(error)
     return RunResult(out_dir, status, reason)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`run.json`: what was run, with what, how it ended. The only place with wall-clock times."""
 
+import contextlib
 import datetime
 import json
 import math
@@ -19,6 +20,9 @@ from cosim.traces.reader import trace_hashes
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 FILE_NAME = "run.json"
+RESERVE_NAME = ".reserve"
+RESERVE_BYTES = 32_768
+"""Held on the disk while a run goes on, so that a full one still takes the note of how it ended."""
 FORMAT = 1
 PACKAGES = (
     "semcosim", "ns3", "sionna", "torch", "transformers", "numpy", "pandas", "pyarrow", "pydantic",
@@ -127,6 +131,8 @@ class Manifest:
             },
         )
         write_atomically(folder / "scenario.toml", scenario.resolved_toml().encode())
+        with contextlib.suppress(OSError), (folder / RESERVE_NAME).open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
         manifest.update(**extra)
         return manifest
 
@@ -175,6 +181,8 @@ class Manifest:
             reason: why it did not finish.
             **entries: as in `update`.
         """
+        with contextlib.suppress(OSError):
+            (self.run_dir / RESERVE_NAME).unlink(missing_ok=True)
         self.update(
             **entries,
             status=status,

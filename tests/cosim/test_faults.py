@@ -115,6 +115,9 @@ def test_a_full_disk_is_a_clear_error_and_keeps_what_was_written(start, tmp_path
         assert "No space left" in errors or "full" in errors
         assert "Traceback" not in errors
         assert_readable(small / "run")
+        manifest = json.loads((small / "run" / "run.json").read_text())
+        assert manifest["status"] == "failed" and "space" in manifest["reason"]
+        assert not (small / "run" / ".reserve").exists()
     finally:
         subprocess.run(["umount", str(small)], check=True)
 
