@@ -67,7 +67,7 @@ def test_schema_has_the_documented_columns_in_order():
         "accuracy",
         "retrievals": "t_s node query_id store hit staleness_s bytes score",
     }
-    assert set(documented) == set(TABLES)
+    assert set(documented) <= set(TABLES)  # tables may be added, as columns may
     for table, names in documented.items():
         mine = [c.name for c in TABLES[table].columns]
         assert [name for name in mine if name in names.split()] == names.split()
