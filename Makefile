@@ -11,7 +11,8 @@ SCENARIO ?= demo
 export OMP_NUM_THREADS ?= 1
 
 NATIVE := CMakeLists.txt $(shell find cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
-PYTHON_DIRS := cosim sionna_phy models analysis tests benchmarks scripts
+ALONE := tests/bridge tests/cosim/test_faults.py
+WORKERS ?= 2
 
 .PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean
 help:
@@ -37,11 +38,12 @@ demo: setup
 cpp-tests: setup
 	@$(BIN)/cmake -S . -B build/editable -DCOSIM_BUILD_TESTS=ON > build/cpp-tests.log 2>&1 && $(BIN)/cmake --build build/editable >> build/cpp-tests.log 2>&1 || { tail -n 40 build/cpp-tests.log; exit 1; }
 
-test: cpp-tests
-	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest
+# What measures reaction times runs alone; the rest as WORKERS files at a time.
+test test-fast: cpp-tests
+	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest $(SELECT) $(ALONE)
+	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest $(SELECT) -n $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%)
 
-test-fast: cpp-tests
-	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest -m "not slow"
+test-fast: SELECT := -m "not slow"
 
 bench: setup
 	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
