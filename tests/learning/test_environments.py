@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The environments on real runs, under the official checkers."""
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -28,8 +29,11 @@ def entry():
 
 
 def children():
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return [c for task in tasks for c in (task / "children").read_text().split()]
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += (task / "children").read_text().split()
+    return found
 
 
 def play(env, actions, seed):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`cosim/Scheduler-v0` on real runs, under the official checker."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,8 +24,11 @@ SMALL = {
 
 
 def children():
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return [c for task in tasks for c in (task / "children").read_text().split()]
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += (task / "children").read_text().split()
+    return found
 
 
 def play(env, weights, seed):
