@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--task", default="sentiment")
     parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--rung", default="d16-int4")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/ladder.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     task, weights = get_task(options.task), load_weights("llm-token", options.task)

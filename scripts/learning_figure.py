@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Draw what fine-tuning runs reached over simulated time and over bytes.
 
-    python benchmarks/models/learning_figure.py OUT.png RUN [RUN ...]
+    python scripts/learning_figure.py OUT.png RUN [RUN ...]
 
 Left: test accuracy after a round over simulated seconds; middle: over bytes sent in both directions
 so far; right: accuracy of the semantic messages by the version that decoded them, if there are any.

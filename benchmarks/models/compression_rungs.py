@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Each rung of the device's compression ladder, measured: accuracy, bytes, operations, CPU time.
 
-python benchmarks/compression_rungs.py --samples 200 --out models/weights/compression.json
+python benchmarks/models/compression_rungs.py --samples 200 --out models/weights/compression.json
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--timed", type=int, default=32)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/rungs.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = get_task("sentiment")

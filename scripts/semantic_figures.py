@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The figures of docs/semantics.md, from measured numbers alone.
 
-python benchmarks/semantic_figures.py --modes modes.json --out docs/images
+python scripts/semantic_figures.py --modes modes.json --out docs/images
 """
 
 import argparse
