@@ -75,7 +75,8 @@ def modes_figure(paths, out):
     figure.savefig(out / "semantics-modes.png", dpi=150, metadata={"Software": None})
 
 
-def main():
+def main() -> None:
+    """Draw the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modes", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, required=True)
