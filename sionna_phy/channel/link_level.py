@@ -9,6 +9,7 @@ is drawn once here, so that the channel goes on from block to block. The speed i
 delay line ignores its direction.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,9 @@ class _LinkProducer(ChannelProducer):
         assert self._sum is not None
         return self._sum.gains(number)
 
+    @abstractmethod
     def _rays(self) -> tuple[Any, Any, Any]:
         """Return amplitude [ues, paths, pairs, rays], Doppler [ues, paths, rays], delay [paths]."""
-        raise NotImplementedError
 
     def _scaled(self, amplitude: Any, doppler: Any, delay: Any) -> RaySet:
         import torch
