@@ -201,6 +201,19 @@ def test_blocks_arrive_in_order_and_whole(started, slots, size):
     assert bridge.blocks("blocks").published == 60
 
 
+def test_a_host_that_publishes_itself_is_woken_when_a_slot_becomes_free(started):
+    bridge = started("blocks", 30, 1, 64, 2000)  # each slot is kept 2 ms: every claim sleeps
+    blocks, waits = bridge.blocks("blocks"), []
+    for number in range(30):
+        start = time.monotonic()
+        assert blocks.publish(number, {"scale": 0.0}, np.arange(16, dtype=np.float32))
+        waits.append(time.monotonic() - start)
+    while not bridge.finished:
+        bridge.wait(5.0)
+    # A sleeper that nobody rings looks around every 0.1 s by itself.
+    assert np.median(waits) < 0.05
+
+
 def test_a_block_that_does_not_fit_and_a_wrong_number_are_errors(started):
     bridge = started("blocks", 1, 2, 4096)
     with Bridge.attach(bridge.fileno()) as producer:

@@ -208,7 +208,7 @@ int Both(Bridge& bridge)
     return 0;
 }
 
-/// blocks BLOCKS SLOTS BYTES: reads blocks whose floats are scale + index.
+/// blocks BLOCKS SLOTS BYTES [KEPT_US]: reads blocks whose floats are scale + index.
 int Blocks(Bridge& bridge)
 {
     const auto bytes = Argument(3, 4096);
@@ -229,6 +229,7 @@ int Blocks(Bridge& bridge)
                 return Fail(bridge, "a block has wrong data");
             }
         }
+        ::usleep(static_cast<useconds_t>(Argument(4, 0)));
         blocks.Release();
     }
     bridge.Finish();

@@ -71,7 +71,9 @@ template <class Header> class BlockReader
     {
         // Release: the producer that reads the count overwrites the slot only after our reads.
         m_control->released.store(++m_released, std::memory_order_release);
+        // The host may publish itself, and then sleeps as the host.
         Ring(m_segment.Peer(PRODUCER));
+        Ring(m_segment.Peer(HOST));
     }
 
     std::uint64_t Stalls() const

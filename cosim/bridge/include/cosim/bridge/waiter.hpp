@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
  * \file
- * Waiting for the other side: spin as long as spinning has paid, then sleep in a futex, and look
- * after the other side's life while asleep.
+ * Waiting for the other side: spin as long as spinning has paid, then offer the core to whoever may
+ * need it, the other side perhaps, as long as that has paid, then sleep in a futex, and look after
+ * the other side's life while asleep.
  *
  * Why no wake-up is lost. The one who makes news writes it, then a sequentially consistent fence,
  * then reads `sleeping`. The one who waits reads `doorbell`, writes `sleeping`, then the same
@@ -65,6 +66,45 @@ inline bool HasEnded(int pidfd)
     return ::poll(&entry, 1, 0) > 0;
 }
 
+/// When to try again what has not paid: after more and more waits.
+class Probe
+{
+  public:
+    constexpr Probe(std::uint32_t least, std::uint32_t most)
+        : m_least(least),
+          m_most(most)
+    {
+    }
+
+    bool Due()
+    {
+        if (m_left == 0)
+        {
+            return true;
+        }
+        --m_left;
+        return false;
+    }
+
+    void Paid()
+    {
+        m_pause /= 2;
+        m_left = 0;
+    }
+
+    void Failed()
+    {
+        m_pause = std::clamp(2 * m_pause, m_least, m_most);
+        m_left = m_pause;
+    }
+
+  private:
+    std::uint32_t m_least;
+    std::uint32_t m_most;
+    std::uint32_t m_pause = 0;
+    std::uint32_t m_left = 0;
+};
+
 /// How long to spin: learned from how waits ended, and never on a single CPU.
 class SpinBudget
 {
@@ -87,7 +127,7 @@ class SpinBudget
         // short look would never see past the wake-up that it caused itself.
         if (m_ns < kLeastNs)
         {
-            return std::chrono::nanoseconds{++m_waits % 32 == 0 ? kMostNs : 0};
+            return std::chrono::nanoseconds{m_probe.Due() ? kMostNs : 0};
         }
         return std::chrono::nanoseconds{m_ns};
     }
@@ -95,10 +135,15 @@ class SpinBudget
     void Paid(std::chrono::nanoseconds after)
     {
         m_ns = std::clamp<std::int64_t>(4 * after.count(), std::max(m_ns, kLeastNs), kMostNs);
+        m_probe.Paid();
     }
 
     void Failed()
     {
+        if (m_ns < kLeastNs)
+        {
+            m_probe.Failed();
+        }
         m_ns /= 2;
     }
 
@@ -106,7 +151,7 @@ class SpinBudget
     static constexpr std::int64_t kLeastNs = 1'000;
     static constexpr std::int64_t kMostNs = 20'000;
     std::int64_t m_ns = kMostNs;
-    std::uint64_t m_waits = 0;
+    Probe m_probe{32, 1024};
     bool m_several = false;
 };
 
@@ -166,10 +211,14 @@ class Waiter
         }
     }
 
-    /// Sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return true when there
-    /// is news.
+    /// Yields, then sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return true
+    /// when there is news.
     template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
+        if (Yield(news))
+        {
+            return true;
+        }
         const auto seen = m_own->doorbell.load(std::memory_order_acquire);
         m_own->sleeping.store(1, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst); // see the file's comment
@@ -191,8 +240,33 @@ class Waiter
     }
 
   private:
+    /// Offers the core to others. Where both sides share one, the other side runs at once, for half
+    /// of what a futex costs. Where busy strangers share it, a whole slice of theirs may pass, so
+    /// what took long has not paid, with news or without.
+    template <class News> bool Yield(News&& news)
+    {
+        if (!m_yields.Due())
+        {
+            return false;
+        }
+        const auto start = Clock::now();
+        bool found = false;
+        bool late = false;
+        while (!found && !late)
+        {
+            ::sched_yield();
+            found = news();
+            late = Clock::now() - start > kMostYielding;
+        }
+        late ? m_yields.Failed() : m_yields.Paid();
+        return found;
+    }
+
+    static constexpr std::chrono::microseconds kMostYielding{50};
+
     SideBlock* m_own;
     SpinBudget m_budget;
+    Probe m_yields{8, 65536}; // a slice of each of many strangers, seldom enough to go unnoticed
 };
 
 } // namespace cosim::bridge
