@@ -211,8 +211,8 @@ class Waiter
         }
     }
 
-    /// Yields, then sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return true
-    /// when there is news.
+    /// Yields, then sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return
+    /// true when there is news.
     template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
     {
         if (Yield(news))
