@@ -72,59 +72,62 @@ def row(cells: int, ues: int, mhz: int, seconds: float, repeats: int, load: floa
 def scheduler_cost(repeats: int) -> dict[str, float]:
     """Measure what a question to Python costs beyond the same run with ns-3's own scheduler.
 
-    All processes' CPU time, and wall time, which means something only on an idle machine: on a busy
-    one both sides wait for their turn on a processor at every question.
+    Weights of 1 are proportional fair, so both runs do the same in the air. Runs of two lengths, so
+    that start and end cancel; with and without the table of slots, because Python cannot write
+    while it is asked. Wall time means something only on an idle machine.
     """
+    import numpy as np
+
     from cosim.engine import run_scenario
     from cosim.scenario import load_scenario
     from cosim.schedulers import SlotScheduler, register_scheduler
 
     class Timed(SlotScheduler):
-        """Gives nothing a thought: all PRBs to the first UE, and says how long that took."""
+        """Proportional fair without a thought, and says how long that took."""
 
         spent_s = 0.0
         questions = 0
 
         def decide(self, view):
             start = time.perf_counter()
-            prbs = view.ues["max_prbs"].astype(int)
-            prbs[1:] = 0
-            prbs[0] = min(prbs[0], view.prbs)
+            weights = np.ones(len(view.ues))
             Timed.spent_s += time.perf_counter() - start
             Timed.questions += 1
-            return prbs
+            return weights
 
     register_scheduler("timed", lambda context: Timed())
     scenario = str(ROOT / "ns3_scenarios" / "examples" / "weighted.toml")
-    walls: dict[str, list[float]] = {"max-ci": [], "python": []}
-    cpus: dict[str, list[float]] = {"max-ci": [], "python": []}
+    short_s, long_s = 2.0, 12.0
 
-    def cpu_s() -> float:
-        times = os.times()
-        return times.user + times.system + times.children_user + times.children_system
+    def wall_s(name: str, seconds: float, traces: bool) -> float:
+        settings = [
+            f"mac.scheduler={name}",
+            "mac.python_scheduler=timed",
+            "mac.python_action=weights",
+            f"run.duration_s={seconds}",
+        ]
+        if not traces:
+            settings += ["traces.slots=false"]
+        loaded = load_scenario(scenario, tuple(settings))
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            result = run_scenario(loaded, Path(folder))
+            took = time.perf_counter() - start
+            assert result.status == "finished", result.reason
+        return took
 
-    for _ in range(repeats):
-        for name in walls:
-            settings = (f"mac.scheduler={name}", "mac.python_scheduler=timed", "run.duration_s=4.0")
-            loaded = load_scenario(scenario, settings)
-            with tempfile.TemporaryDirectory() as folder:
-                start, used = time.perf_counter(), cpu_s()
-                result = run_scenario(loaded, Path(folder))
-                walls[name].append(time.perf_counter() - start)
-                cpus[name].append(cpu_s() - used)
-                assert result.status == "finished", result.reason
-    questions = Timed.questions / repeats
-
-    def beyond(taken: dict[str, list[float]]) -> float:
-        more = statistics.median(taken["python"]) - statistics.median(taken["max-ci"])
-        return 1e6 * more / questions
-
-    return {
-        "questions": questions,
-        "wall_us_a_question": beyond(walls),
-        "cpu_us_a_question": beyond(cpus),
-        "agent_us_a_question": 1e6 * Timed.spent_s / Timed.questions,
-    }
+    found = {}
+    for words, traces in (("with_slots_table", True), ("without", False)):
+        walls: dict[tuple[str, float], list[float]] = {}
+        Timed.questions = 0
+        for _ in range(repeats):
+            for name, seconds in itertools.product(("pf", "python"), (short_s, long_s)):
+                walls.setdefault((name, seconds), []).append(wall_s(name, seconds, traces))
+        middle = {key: statistics.median(times) for key, times in walls.items()}
+        more = [middle["python", s] - middle["pf", s] for s in (short_s, long_s)]
+        questions = Timed.questions / repeats * (long_s - short_s) / (long_s + short_s)
+        found[f"wall_us_a_question_{words}"] = 1e6 * (more[1] - more[0]) / questions
+    return {**found, "agent_us_a_question": 1e6 * Timed.spent_s / Timed.questions}
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 """Between ns-3's questions and a scheduler written in Python."""
 
 import contextlib
+import sys
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from cosim.schedulers.api import Direction, SchedulerError, SlotScheduler, SlotV
 BURST_S = 0.0005
 """The next slot's question is mostly closer than this: it is waited for without looking at
 anything else."""
+
+DIRECTIONS = tuple(Direction)
 
 
 class SchedulerHost:
@@ -33,6 +36,7 @@ class SchedulerHost:
         Raises:
             SchedulerError: the scheduler's answer cannot be carried out.
         """
+        exchange.eager_s = BURST_S
         pending: Records | None = records
         while pending is not None:
             self._decide(exchange, pending)
@@ -46,7 +50,7 @@ class SchedulerHost:
         view = SlotView(
             float(first["t_s"]),
             int(first["cell"]),
-            Direction(int(first["direction"])),
+            DIRECTIONS[first["direction"]],
             int(first["prbs"]),
             records,
         )
@@ -56,12 +60,12 @@ class SchedulerHost:
                 f"{type(self._scheduler).__name__}.decide returned shape {numbers.shape} for "
                 f"{len(records)} UEs: one number each is needed"
             )
-        # Two reductions and no more: this is done for every slot.
-        if self._by_weight:
-            wrong = not (numbers.min() >= 0 and numbers.max() < np.inf)  # NaN is neither
-        else:
-            whole = numbers.dtype.kind in "iu"
-            wrong = not whole or numbers.min() < 0 or numbers.sum() > view.prbs
+        # This is done for every slot, and for a cell's UEs a list is faster than a reduction.
+        values = numbers.tolist()
+        total = sum(values)  # not finite if one is not
+        most = sys.float_info.max if self._by_weight else view.prbs
+        whole = self._by_weight or numbers.dtype.kind in "iu"
+        wrong = not whole or not total <= most or min(values) < 0
         if wrong:
             allowed = (
                 "finite weights of 0 or more"
@@ -69,7 +73,7 @@ class SchedulerHost:
                 else f"whole PRBs of 0 or more, {view.prbs} together at most"
             )
             raise SchedulerError(
-                f"{type(self._scheduler).__name__}.decide returned {numbers.tolist()[:20]} at "
+                f"{type(self._scheduler).__name__}.decide returned {values[:20]} at "
                 f"{view.t_s:g} s: {allowed}"
             )
         reply = exchange.reply(len(records))

@@ -220,13 +220,16 @@ class NativeSide
 
     /// The same with a quick look while spinning and a thorough one before each sleep.
     template <class Quick, class Thorough>
-    std::uint64_t WaitForSimulator(Quick&& quick, Thorough&& thorough, double timeout)
+    std::uint64_t WaitForSimulator(Quick&& quick,
+                                   Thorough&& thorough,
+                                   double timeout,
+                                   std::chrono::nanoseconds eager = Waiter::kMostYielding)
     {
         const auto disorderly = [this] {
             // An orderly end is news by itself; the process ends right after it.
             return Simulator() == SideState::RUNNING || Simulator() == SideState::ABSENT;
         };
-        return WaitFor(quick, thorough, timeout, [this] { return AnyEnded(); }, disorderly);
+        return WaitFor(quick, thorough, timeout, [this] { return AnyEnded(); }, disorderly, eager);
     }
 
     /// Waits until the blocks channel has a free slot. \return false after `timeout`.
@@ -370,8 +373,12 @@ class NativeSide
 
     /// Waits for `news`; throws PeerDied when the other process has `ended` and that is `fatal`.
     template <class Quick, class Thorough, class Ended, class Fatal>
-    std::uint64_t WaitFor(
-        Quick&& quick, Thorough&& thorough, double timeout, Ended&& ended, Fatal&& fatal)
+    std::uint64_t WaitFor(Quick&& quick,
+                          Thorough&& thorough,
+                          double timeout,
+                          Ended&& ended,
+                          Fatal&& fatal,
+                          std::chrono::nanoseconds eager = Waiter::kMostYielding)
     {
         std::uint64_t found = 0;
         const auto look = [&] { return (found = thorough()) != 0; };
@@ -404,7 +411,7 @@ class NativeSide
             bool dead = false;
             {
                 const py::gil_scoped_release released;
-                any = m_waiter.Sleep(look, left);
+                any = m_waiter.Sleep(look, left, eager);
                 dead = !any && ended();
             }
             if (PyErr_CheckSignals() != 0)

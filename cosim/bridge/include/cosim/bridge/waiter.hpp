@@ -176,6 +176,9 @@ enum class WaitResult
 class Waiter
 {
   public:
+    /// As long as a wake-up may take.
+    static constexpr std::chrono::microseconds kMostYielding{50};
+
     /// \param own the side that waits; its memory outlives the waiter.
     explicit Waiter(SideBlock* own = nullptr)
         : m_own(own)
@@ -211,11 +214,14 @@ class Waiter
         }
     }
 
-    /// Yields, then sleeps until somebody rings, at most `slice` (0: the Ticker rings). \return
-    /// true when there is news.
-    template <class News> bool Sleep(News&& news, std::chrono::nanoseconds slice)
+    /// Yields for at most `eager`, then sleeps until somebody rings, at most `slice` (0: the Ticker
+    /// rings). \return true when there is news.
+    template <class News>
+    bool Sleep(News&& news,
+               std::chrono::nanoseconds slice,
+               std::chrono::nanoseconds eager = kMostYielding)
     {
-        if (Yield(news))
+        if (Yield(news, eager))
         {
             return true;
         }
@@ -243,7 +249,7 @@ class Waiter
     /// Offers the core to others. Where both sides share one, the other side runs at once, for half
     /// of what a futex costs. Where busy strangers share it, a whole slice of theirs may pass, so
     /// what took long has not paid, with news or without.
-    template <class News> bool Yield(News&& news)
+    template <class News> bool Yield(News&& news, std::chrono::nanoseconds most)
     {
         if (!m_yields.Due())
         {
@@ -256,17 +262,15 @@ class Waiter
         {
             ::sched_yield();
             found = news();
-            late = Clock::now() - start > kMostYielding;
+            late = Clock::now() - start > most;
         }
         late ? m_yields.Failed() : m_yields.Paid();
         return found;
     }
 
-    static constexpr std::chrono::microseconds kMostYielding{50};
-
     SideBlock* m_own;
     SpinBudget m_budget;
-    Probe m_yields{8, 65536}; // a slice of each of many strangers, seldom enough to go unnoticed
+    Probe m_yields{1, 65536}; // a slice of each of many strangers, seldom enough to go unnoticed
 };
 
 } // namespace cosim::bridge
