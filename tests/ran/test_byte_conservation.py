@@ -12,6 +12,9 @@ from cosim.engine import run_scenario
 from cosim.scenario.loader import validate
 from cosim.traces import read_trace
 
+SCHEDULERS = ["pf", "rr", "max-ci", "edf", "m-lwdf", "qos", "importance-first"]
+"""Those of cells without semantic traffic."""
+
 BEARERS = st.fixed_dictionaries(
     {
         "rlc": st.sampled_from(["um", "am"]),
@@ -48,9 +51,31 @@ def scenarios(draw):
             "rlc_max_retx": draw(st.integers(1, 8)),
             "rlc_poll_retransmit_s": draw(st.sampled_from([0.01, 0.045])),
             "rlc_reassembly_s": draw(st.sampled_from([0.005, 0.035])),
-            "scheduler": draw(st.sampled_from(["pf", "rr"])),
+            "scheduler": draw(st.sampled_from(SCHEDULERS)),
         },
         "traffic": traffic,
+    }
+
+
+@st.composite
+def moving_scenarios(draw):
+    """Three sites in a row, UEs that run past them, handovers with any trigger and interruption."""
+    raw = draw(scenarios())
+    y_m = draw(st.floats(-30.0, 30.0))
+    ends = [[-100.0, 300.0], [300.0, -100.0], [150.0, 50.0]][: raw["ues"]["count"]]
+    return raw | {
+        "run": {"duration_s": 1.0, "seed": raw["run"]["seed"], "drain_s": 0.2},
+        "channel": {"model": "distance", "gain_db": -128.1},
+        "cells": [{"position_m": [x, 0.0, 10.0]} for x in (0.0, 100.0, 200.0)],
+        "mobility": {
+            "model": "waypoints",
+            "waypoints": [[[0.0, a, y_m], [1.0, b, y_m]] for a, b in ends],
+        },
+        "handover": {
+            "enabled": True,
+            "time_to_trigger_s": draw(st.sampled_from([0.0, 0.04])),
+            "interruption_s": draw(st.sampled_from([0.0, 0.03])),
+        },
     }
 
 
@@ -75,26 +100,42 @@ def check(folder):
     return manifest, packets
 
 
-@settings(
+PROFILE = settings(
     max_examples=8,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(raw=scenarios())
-def test_bytes_add_up_in_any_scenario(tmp_path, raw):
-    folder = tmp_path / "run"
+
+
+def run_and_check(raw, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     run_scenario(validate(raw), folder)
-    _, packets = check(folder)
-    for entry_order in packets[packets["event"] == "deliver"].groupby("flow"):
-        flow, group = entry_order
+    manifest, packets = check(folder)
+    for flow, group in packets[packets["event"] == "deliver"].groupby("flow"):
         # flows are numbered from 1, entry by entry, UE by UE
         bearer = raw["traffic"][(flow - 1) // raw["ues"]["count"]]
         if bearer["in_order"]:
             assert group["packet_id"].is_monotonic_increasing
+    return manifest, packets
+
+
+@PROFILE
+@given(raw=scenarios())
+def test_bytes_add_up_in_any_scenario(tmp_path, raw):
+    run_and_check(raw, tmp_path / "run")
+
+
+@PROFILE
+@given(raw=moving_scenarios())
+def test_bytes_add_up_through_handovers(tmp_path, raw):
+    run_and_check(raw, tmp_path / "run")
+    slots = read_trace(tmp_path / "run", "slots")
+    # The first UE passes all three sites at 400 m/s: it cannot have stayed in its first cell.
+    if len(slots):
+        assert slots[slots["ue"] == slots["ue"].min()]["cell"].nunique() > 1
 
 
 @pytest.mark.parametrize("mode", ["um", "am"])
