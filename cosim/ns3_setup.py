@@ -120,6 +120,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrInterference::MaxInterferers": mac.max_interferers,
         **_handover_defaults(scenario.handover),
         "ns3::NrRlc::QueueLimit": mac.queue_limit_bytes,
+        "ns3::NrRlc::DropByImportance": str(mac.queue_drop == "importance").lower(),
         "ns3::NrRlcUm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
         "ns3::NrRlcAm::ReassemblyTime": f"{mac.rlc_reassembly_s * 1e9:.0f}ns",
         "ns3::NrRlcAm::PollRetransmit": f"{mac.rlc_poll_retransmit_s * 1e9:.0f}ns",

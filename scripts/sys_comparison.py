@@ -168,7 +168,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
     for name, words, style in (("ns3", "ns-3 (this project)", "-"), ("sionna", "sionna.sys", "--")):
         rates = np.sort(found[name]) / 1e6
-        axes.step(rates, np.arange(1, len(rates) + 1) / len(rates), style, where="post", label=words)
+        axes.step(
+            rates, np.arange(1, len(rates) + 1) / len(rates), style, where="post", label=words
+        )
     axes.set(xlabel="throughput of a UE (Mbit/s)", ylabel="share of UEs", ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend()

@@ -463,6 +463,12 @@ class MacSection(Section):
         ge=100,
         le=2**32 - 1,
     )
+    queue_drop: Literal["tail", "importance"] = quantity(
+        "tail",
+        "which packet is dropped when a flow's RLC queue is full: the one that comes, or waiting "
+        "ones of less PDU-set importance, the least important first",
+        source="PDU set importance, TS 23.501 clause 5.37.5",
+    )
     ul_p0_dbm: float = quantity(
         -80.0,
         "received power per PRB that uplink power control aims at",

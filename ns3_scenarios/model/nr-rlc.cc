@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "nr-rlc.h"
 
+#include "ns3/boolean.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
+
+#include <algorithm>
+#include <vector>
 
 namespace ns3
 {
@@ -22,7 +26,12 @@ TypeId NrRlc::GetTypeId()
                           "Bytes that the queue holds; a packet that does not fit is dropped",
                           UintegerValue(1000000),
                           MakeUintegerAccessor(&NrRlc::m_queueLimit),
-                          MakeUintegerChecker<uint32_t>());
+                          MakeUintegerChecker<uint32_t>())
+            .AddAttribute("DropByImportance",
+                          "A packet that does not fit takes the place of less important ones",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&NrRlc::m_dropByImportance),
+                          MakeBooleanChecker());
     return tid;
 }
 
@@ -45,7 +54,7 @@ void NrRlc::SetDiscard(bool late, bool timer)
 void NrRlc::Enqueue(const NrSduPtr& sdu)
 {
     sdu->enqueued = Simulator::Now();
-    if (m_queuedBytes + sdu->Size() > m_queueLimit)
+    if (m_queuedBytes + sdu->Size() > m_queueLimit && !(m_dropByImportance && MakeRoom(*sdu)))
     {
         Drop(sdu, PacketReason::QUEUE_FULL);
         return;
@@ -53,6 +62,40 @@ void NrRlc::Enqueue(const NrSduPtr& sdu)
     m_queue.push_back(sdu);
     m_queuedBytes += sdu->Size();
     m_callback(sdu, PacketEvent::ENQUEUE);
+}
+
+bool NrRlc::MakeRoom(const NrSdu& sdu)
+{
+    std::vector<NrSduPtr> lesser;
+    for (auto it = m_queue.rbegin(); it != m_queue.rend(); ++it)
+    {
+        if (!(*it)->started && (*it)->importance < sdu.importance)
+        {
+            lesser.push_back(*it);
+        }
+    }
+    // The least important first, and of these the last: the first is nearest to its delivery.
+    std::stable_sort(lesser.begin(), lesser.end(), [](const NrSduPtr& a, const NrSduPtr& b) {
+        return a->importance < b->importance;
+    });
+    uint64_t left = m_queuedBytes;
+    std::size_t victims = 0;
+    while (left + sdu.Size() > m_queueLimit && victims < lesser.size())
+    {
+        left -= lesser[victims++]->Size();
+    }
+    if (left + sdu.Size() > m_queueLimit)
+    {
+        return false; // nothing is gained by dropping some of them
+    }
+    for (std::size_t i = 0; i < victims; ++i)
+    {
+        Drop(lesser[i], PacketReason::QUEUE_FULL);
+    }
+    std::erase_if(m_queue,
+                  [](const NrSduPtr& waiting) { return !waiting->started && waiting->closed; });
+    m_queuedBytes = left;
+    return true;
 }
 
 void NrRlc::DiscardLate()

@@ -139,9 +139,14 @@ class NrRlc : public Object
     PendingCallback m_pending;    //!< told of unexpected demand
 
   private:
-    uint32_t m_queueLimit{0};   //!< bytes that the queue holds
-    bool m_discardLate{false};  //!< whether late packets leave the queue
-    bool m_discardTimer{false}; //!< whether expired packets leave the queue
+    /// Drops waiting packets that are less important than one that does not fit.
+    /// \return whether it fits now; if not, none was dropped.
+    bool MakeRoom(const NrSdu& sdu);
+
+    uint32_t m_queueLimit{0};       //!< bytes that the queue holds
+    bool m_dropByImportance{false}; //!< whether important packets displace others
+    bool m_discardLate{false};      //!< whether late packets leave the queue
+    bool m_discardTimer{false};     //!< whether expired packets leave the queue
 };
 
 } // namespace ns3

@@ -45,12 +45,13 @@ class RlcBench
     }
 
     /// Queues a packet of a number of PDCP PDU bytes.
-    NrSduPtr Add(uint64_t id, uint32_t bytes)
+    NrSduPtr Add(uint64_t id, uint32_t bytes, double importance = 0.0)
     {
         auto sdu = std::make_shared<NrSdu>();
         sdu->id = id;
         sdu->pdcpHeader = 2;
         sdu->bytes = bytes - 2;
+        sdu->importance = importance;
         m_rlc->Enqueue(sdu);
         return sdu;
     }
@@ -512,6 +513,51 @@ class NrRlcAirTestCase : public TestCase
 };
 
 /// The suite.
+/**
+ * A queue of 400 bytes holds packets of 100 with importance 0.5, 0.2, 0.2 and 0.4; of the first a
+ * segment has been sent: 2 + 2 bytes of headers and 46 of it, so 354 bytes wait. A packet of 200
+ * and importance 0.3 fits when 154 bytes are gone: the two of 0.2, the later first (3, then 2). 354
+ * bytes wait again. One of 100 and 0.4 finds one of 0.3 to displace. One of 400 and 1 would need
+ * all: the first is on its way, so it is dropped itself and nothing else is.
+ */
+class NrRlcQueueDropTestCase : public TestCase
+{
+  public:
+    NrRlcQueueDropTestCase()
+        : TestCase("A full queue drops the least important packets")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        auto um = CreateObject<NrRlcUm>();
+        um->SetAttribute("QueueLimit", UintegerValue(400));
+        um->SetAttribute("DropByImportance", BooleanValue(true));
+        RlcBench bench(um);
+        bench.Add(1, 100, 0.5);
+        bench.Add(2, 100, 0.2);
+        bench.Add(3, 100, 0.2);
+        bench.Add(4, 100, 0.4);
+        auto first = bench.Block(50);
+        NS_TEST_ASSERT_MSG_EQ(um->GetQueuedBytes(), 354, "one is on its way");
+        bench.Add(5, 200, 0.3);
+        bench.Add(6, 100, 0.4);
+        bench.Add(7, 400, 1.0);
+        std::vector<uint64_t> dropped;
+        for (const auto& sdu : bench.dropped)
+        {
+            dropped.push_back(sdu->id);
+            NS_TEST_EXPECT_MSG_EQ((sdu->reason == PacketReason::QUEUE_FULL), true, "reason");
+        }
+        NS_TEST_EXPECT_MSG_EQ((dropped == std::vector<uint64_t>{3, 2, 5, 7}), true, "victims");
+        NS_TEST_EXPECT_MSG_EQ(um->GetQueuedBytes(), 54 + 100 + 100, "what is left");
+        RlcBench::Receive(first);
+        RlcBench::Receive(bench.Block(1000));
+        NS_TEST_EXPECT_MSG_EQ((bench.delivered == std::vector<uint64_t>{1, 4, 6}), true, "rest");
+    }
+};
+
 class NrRlcTestSuite : public TestSuite
 {
   public:
@@ -524,6 +570,7 @@ class NrRlcTestSuite : public TestSuite
         AddTestCase(new NrRlcProhibitTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrRlcWindowTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrPdcpTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrRlcQueueDropTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrRlcAirTestCase, TestCase::Duration::QUICK);
     }
 };
