@@ -15,6 +15,15 @@ namespace ns3
 
 NS_OBJECT_ENSURE_REGISTERED(CosimSpectrumPropagationLossModel);
 
+namespace
+{
+
+/// Carrier widths on each side for which the outer PRBs stand; the masks of Wi-Fi reach one and a
+/// half from the centre, and its PRBs need not fill its channel.
+constexpr double BESIDE = 2.0;
+
+} // namespace
+
 TypeId CosimSpectrumPropagationLossModel::GetTypeId()
 {
     // A changed carrier does not reach grids that are there: set it before the first signal.
@@ -53,7 +62,7 @@ CosimSpectrumPropagationLossModel::Band CosimSpectrumPropagationLossModel::MakeB
 {
     Band band;
     const auto count = static_cast<double>(prbs);
-    if (high < -count || low > 2.0 * count)
+    if (high < -BESIDE * count || low > (1.0 + BESIDE) * count)
     {
         return band;
     }
@@ -133,12 +142,13 @@ Ptr<SpectrumValue> CosimSpectrumPropagationLossModel::DoCalcRxPowerSpectralDensi
         if (band.weights.empty())
         {
             const double centre = (psd->ConstBandsBegin() + static_cast<std::ptrdiff_t>(i))->fc;
-            throw std::runtime_error(
-                "ns3::CosimSpectrumPropagationLossModel: a signal at " +
-                std::to_string(centre / 1e6) + " MHz lies farther from the channel's " +
-                std::to_string(gains->size()) + " PRBs around " +
-                std::to_string(m_carrierHz / 1e6) +
-                " MHz than they are wide: set the attributes CarrierFrequency and PrbBandwidth");
+            throw std::runtime_error("ns3::CosimSpectrumPropagationLossModel: a signal at " +
+                                     std::to_string(centre / 1e6) +
+                                     " MHz lies farther from the channel's " +
+                                     std::to_string(gains->size()) + " PRBs around " +
+                                     std::to_string(m_carrierHz / 1e6) +
+                                     " MHz than twice their width: set the attributes "
+                                     "CarrierFrequency and PrbBandwidth");
         }
         double gain = 0.0;
         for (std::size_t k = 0; k < band.weights.size(); ++k)

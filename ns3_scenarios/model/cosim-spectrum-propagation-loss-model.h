@@ -20,8 +20,8 @@ namespace ns3
  * The source has a gain for each PRB. A band of the devices' spectrum model that is as wide as a
  * PRB or wider gets the mean over the PRBs that it covers, each with its share; a narrower one gets
  * the line between the centres of its two PRBs. Both are the same for a band as wide as a PRB. The
- * first and the last PRB stand for bands beside the carrier, up to its width away (guard bands);
- * power farther away is an error, as it was not meant for this channel.
+ * first and the last PRB stand for bands beside the carrier, up to twice its width away (guard
+ * bands); power farther away is an error, as it was not meant for this channel.
  *
  * Gains have antennas and beamforming in them: leave the devices' own antenna gains at 0 dB.
  */

@@ -183,9 +183,9 @@ class BandsTestCase : public TestCase
         Check(bench.Gains(low + PRB_HZ / 2, PRB_HZ, 4), {1.5, 2.5, 3.5, 4}, "half a PRB off");
         // Three PRBs below and one inside: (3 x 1 + 1) / 4; then 2, 3, 4 and one above: 13 / 4.
         Check(bench.Gains(low - 3 * PRB_HZ, 4 * PRB_HZ, 2), {1, 3.25}, "over both ends");
-        Check(bench.Gains(low - 4 * PRB_HZ, PRB_HZ / 4, 2), {1, 1}, "guard bands below");
-        Check(bench.Gains(low + 7 * PRB_HZ, PRB_HZ / 4, 2), {4, 4}, "guard bands above");
-        const auto error = ErrorOf([&] { bench.Gains(CARRIER_HZ + 1e6 * PRB_HZ, PRB_HZ, 1); });
+        Check(bench.Gains(low - 8 * PRB_HZ, PRB_HZ / 4, 2), {1, 1}, "guard bands below");
+        Check(bench.Gains(low + 11 * PRB_HZ, PRB_HZ / 4, 2), {4, 4}, "guard bands above");
+        const auto error = ErrorOf([&] { bench.Gains(CARRIER_HZ + 11 * PRB_HZ, PRB_HZ, 1); });
         NS_TEST_EXPECT_MSG_NE(error.find("CarrierFrequency"), std::string::npos, error);
         Check(bench.Gains(CARRIER_HZ + 1e6 * PRB_HZ, PRB_HZ, 1, 0, 2, 0.0), {0}, "no power there");
     }
