@@ -30,6 +30,7 @@ def main() -> int:
         prbs=PRBS,
         ue_indoor=np.ones(count, dtype=bool),
         office="mixed",
+        gain_db=-80.0,  # of --model constant
         file=options.file,
         blocks_needed=round((SET_UP_S + count * TURN_S) / BLOCK_S) + 1,
         block_duration_s=BLOCK_S,
