@@ -42,6 +42,12 @@ def bler(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", metavar="ADDRESS", help="A Dask scheduler, e.g. tcp://host:8786."
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Begin no curve after so much wall time.")
     ] = None,
@@ -74,6 +80,7 @@ def bler(
             campaign,
             path,
             workers=workers or len(os.sched_getaffinity(0)),
+            cluster=cluster,
             minutes=minutes,
             report=(lambda _: None)
             if quiet or as_json
