@@ -59,12 +59,12 @@ def bler(
     """Measure block error rates by Monte Carlo; a file that is there already is completed."""
     from sionna_phy.abstraction.campaign import (
         Campaign,
-        CampaignError,
         parse_indices,
         run_campaign,
         summary,
     )
     from sionna_phy.abstraction.mcs import MCS_TABLES
+    from sionna_phy.abstraction.pool import CampaignError
 
     try:
         count = len(MCS_TABLES.get(mcs_table, ()))
@@ -114,8 +114,9 @@ def eesm(
     out: Annotated[Path, typer.Option("--out", help="JSON file.")] = Path("eesm_table1.json"),
 ) -> int:
     """Fit EESM betas on frequency-selective channels, and say how well the mapping predicts."""
-    from sionna_phy.abstraction.campaign import CampaignError, parse_indices
+    from sionna_phy.abstraction.campaign import parse_indices
     from sionna_phy.abstraction.eesm_fit import calibrate, write_fits
+    from sionna_phy.abstraction.pool import CampaignError
 
     command = (
         f"cosim phy eesm --mcs {mcs} --cbs {cbs} --channels {channels} --blocks {blocks} "

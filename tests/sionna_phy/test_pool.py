@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from sionna_phy.abstraction.campaign import Campaign, CampaignError, run_campaign
+from sionna_phy.abstraction.campaign import Campaign, run_campaign
+from sionna_phy.abstraction.pool import CampaignError
 
 CAMPAIGN = Campaign(1, (5, 12), (24,), effort=0.05)
 
