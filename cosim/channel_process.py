@@ -19,6 +19,7 @@ import numpy as np
 
 from cosim.plan import Plan
 from sionna_phy.channel import (
+    ChannelBlockArray,
     ChannelProducer,
     ChannelSpec,
     ChannelSpecError,
@@ -91,6 +92,21 @@ def spec_from_json(text: str) -> ChannelSpec:
     return ChannelSpec(**fields)
 
 
+def block_fields(spec: ChannelSpec, block: ChannelBlockArray, number: int) -> dict[str, Any]:
+    """Return the header of a block that is published as block `number`, for `Blocks.publish`."""
+    times, cells, ues, layers, prbs = block.gains.shape
+    return {
+        "t_start_s": number * spec.block_duration_s,
+        "sample_interval_s": block.sample_interval_s,
+        "times": times,
+        "cells": cells,
+        "ues": ues,
+        "layers": layers,
+        "prbs": prbs,
+        "interference": int(spec.any_cell_serves),
+    }
+
+
 def main() -> int:
     """Produce blocks until nobody wants any more."""
     from cosim.bridge import end_with_parent
@@ -159,18 +175,7 @@ def _produce(producer: ChannelProducer, clock: Clock) -> None:
                     block = producer.block(wanted)
                 clock.blocks += 1
                 _say(producer, clock)
-                times, cells, ues, layers, prbs = block.gains.shape
-                header = {
-                    "t_start_s": number * producer.spec.block_duration_s,
-                    "sample_interval_s": block.sample_interval_s,
-                    "times": times,
-                    "cells": cells,
-                    "ues": ues,
-                    "layers": layers,
-                    "prbs": prbs,
-                    "interference": int(producer.spec.any_cell_serves),
-                }
-                blocks.publish(number, header, block.gains)
+                blocks.publish(number, block_fields(producer.spec, block, number), block.gains)
                 number += 1
     except BridgeError:
         return  # ns-3 or the engine has ended; whoever noticed first reports it

@@ -42,6 +42,12 @@ def bler(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", metavar="ADDRESS", help="A Dask scheduler, e.g. tcp://host:8786."
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Begin no curve after so much wall time.")
     ] = None,
@@ -53,12 +59,12 @@ def bler(
     """Measure block error rates by Monte Carlo; a file that is there already is completed."""
     from sionna_phy.abstraction.campaign import (
         Campaign,
-        CampaignError,
         parse_indices,
         run_campaign,
         summary,
     )
     from sionna_phy.abstraction.mcs import MCS_TABLES
+    from sionna_phy.abstraction.pool import CampaignError
 
     try:
         count = len(MCS_TABLES.get(mcs_table, ()))
@@ -74,6 +80,7 @@ def bler(
             campaign,
             path,
             workers=workers or len(os.sched_getaffinity(0)),
+            cluster=cluster,
             minutes=minutes,
             report=(lambda _: None)
             if quiet or as_json
@@ -107,8 +114,9 @@ def eesm(
     out: Annotated[Path, typer.Option("--out", help="JSON file.")] = Path("eesm_table1.json"),
 ) -> int:
     """Fit EESM betas on frequency-selective channels, and say how well the mapping predicts."""
-    from sionna_phy.abstraction.campaign import CampaignError, parse_indices
+    from sionna_phy.abstraction.campaign import parse_indices
     from sionna_phy.abstraction.eesm_fit import calibrate, write_fits
+    from sionna_phy.abstraction.pool import CampaignError
 
     command = (
         f"cosim phy eesm --mcs {mcs} --cbs {cbs} --channels {channels} --blocks {blocks} "

@@ -8,11 +8,10 @@ it and whatever was measured before, because its random numbers follow from its 
 
 import contextlib
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,13 +21,10 @@ from sionna_phy.abstraction.coded_link import ITERATIONS
 from sionna_phy.abstraction.generate import Curve, StoppingRule, generate_curve
 from sionna_phy.abstraction.intervals import wilson
 from sionna_phy.abstraction.mcs import MCS_TABLES
+from sionna_phy.abstraction.pool import CampaignError, open_pool
 from sionna_phy.abstraction.tables import FORMAT
 
 BG2_MOST_BITS = 3840
-
-
-class CampaignError(ValueError):
-    """Options that cannot work, or a file that does not belong to the campaign."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,7 @@ def run_campaign(
     out: Path,
     *,
     workers: int = 1,
+    cluster: str | None = None,
     minutes: float | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -96,11 +93,13 @@ def run_campaign(
         campaign: what to measure.
         out: JSON file, made or completed; written after every curve.
         workers: processes.
+        cluster: address of a Dask scheduler, whose workers measure instead of this machine.
         minutes: wall time after which no curve is begun.
         report: is told of every finished curve.
 
     Raises:
-        CampaignError: the file belongs to another seed, effort, table or version of Sionna.
+        CampaignError: the file belongs to another seed, effort, table or version of Sionna; or
+            the cluster cannot be used.
     """
     table = _open(campaign, out)
     have = {(c["mcs"], c["cbs_bits"]) for c in table["curves"]}
@@ -120,27 +119,40 @@ def run_campaign(
             f"{seconds:.0f} s CPU"
         )
 
-    if workers == 1:
+    if workers == 1 and cluster is None:
         for place in todo:
             if time.monotonic() > end:
                 break
             keep(*_measure(campaign, *place))
         return table
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with open_pool(workers, cluster) as (pool, slots):
+        versions = table["versions"]
         running: set[Future[tuple[Curve, float]]] = set()
         queue = iter(todo)
         while True:
-            while len(running) < workers and time.monotonic() < end:
+            while len(running) < slots and time.monotonic() < end:
                 following = next(queue, None)
                 if following is None:
                     break
-                running.add(pool.submit(_measure, campaign, *following))
+                running.add(pool.submit(_measure_there, versions, campaign, *following))
             if not running:
                 return table
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 keep(*future.result())
+
+
+def _measure_there(
+    versions: dict[str, str], campaign: Campaign, mcs: int, size: int
+) -> tuple[Curve, float]:
+    """Return what `_measure` does, in another process, which must have the same software."""
+    here = _versions()
+    if here != versions:
+        raise CampaignError(
+            f"the worker {os.uname().nodename} has {here}, the table {versions}: "
+            "install the same versions there"
+        )
+    return _measure(campaign, mcs, size)
 
 
 def _measure(campaign: Campaign, mcs: int, size: int) -> tuple[Curve, float]:
@@ -158,13 +170,17 @@ def _curve_json(curve: Curve) -> dict[str, Any]:
     return entry
 
 
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("sionna", "torch")}
+
+
 def _identity(campaign: Campaign) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "mcs_table": campaign.mcs_table,
         "seed": campaign.seed,
         "effort": campaign.effort,
-        "versions": {name: metadata.version(name) for name in ("sionna", "torch")},
+        "versions": _versions(),
         "snr": "Es/N0 of a data symbol in dB, AWGN",
         "decoder": f"belief propagation, {ITERATIONS} flooding iterations, boxplus-phi",
     }

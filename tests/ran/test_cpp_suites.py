@@ -13,7 +13,7 @@ import pytest
 SUITES = (
     "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
     "nr-link-adaptation",
-    "nr-traffic",
+    "nr-traffic", "cosim-propagation-loss",
 )  # fmt: skip
 
 
@@ -39,4 +39,4 @@ def test_suite(suite):
 
 def test_every_suite_is_run():
     listed = call("--list").stdout.split()
-    assert {name for name in listed if name.startswith("nr-")} == set(SUITES)
+    assert {name for name in listed if name.startswith(("nr-", "cosim-"))} == set(SUITES)
