@@ -179,6 +179,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
+    """Run both, print, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ues", type=int, default=20)
     parser.add_argument("--duration", type=float, default=6.0, help="simulated seconds")
