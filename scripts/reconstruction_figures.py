@@ -16,16 +16,16 @@ from models.tasks import get_task
 Choice = Callable[[EncodedMessage, random.Random], dict[int, bytes]]
 
 
-def measure(codec: Codec, task: str, rung: str, samples: int, choice: Choice) -> Mapping[str, float]:
+def measure(
+    codec: Codec, task: str, rung: str, samples: int, choice: Choice
+) -> Mapping[str, float]:
     """Return bytes, units, the share of good answers and mean fidelity over test samples."""
     chosen, rng = get_task(task).test[:samples], random.Random(1)
     messages = codec.encode(chosen, task=task, rung=rung)
     received = [ReceivedMessage(len(m.units), choice(m, rng)) for m in messages]
     judged = judge(task, chosen, codec.decode(received, task=task, rung=rung))
     good = [j.decoded.prediction == s.label for j, s in zip(judged, chosen, strict=True)]
-    means = {
-        name: statistics.mean(j.measures[name] for j in judged) for name in judged[0].measures
-    }
+    means = {name: statistics.mean(j.measures[name] for j in judged) for name in judged[0].measures}
     return {
         "bytes": statistics.mean(sum(map(len, m.units)) for m in messages),
         "units": statistics.mean(len(m.units) for m in messages),

@@ -36,19 +36,24 @@ _DECODER_OPERATIONS_PER_PIXEL = 9_000.0
 """Twice the products of the convolutions, divided by the pixels."""
 
 
+def load_ends(weights: CodecWeights, encoder: PictureEncoder, decoder: PictureDecoder) -> None:
+    """Put a weight file's tensors into both networks."""
+    for prefix, part in (("encoder.", encoder), ("decoder.", decoder)):
+        part.load_state_dict(
+            {
+                key.removeprefix(prefix): value
+                for key, value in weights.tensors.items()
+                if key.startswith(prefix)
+            }
+        )
+
+
 class _Ends:
     """Networks and tables of one task."""
 
     def __init__(self, weights: CodecWeights) -> None:
         self.encoder, self.decoder = PictureEncoder().eval(), PictureDecoder().eval()
-        for name, part in (("encoder.", self.encoder), ("decoder.", self.decoder)):
-            part.load_state_dict(
-                {
-                    key.removeprefix(name): value
-                    for key, value in weights.tensors.items()
-                    if key.startswith(name)
-                }
-            )
+        load_ends(weights, self.encoder, self.decoder)
         self.width, self.height = int(weights.meta["width"]), int(weights.meta["height"])
         counts = weights.tensors["counts"].long().tolist()
         self.tables = [ans.Table(row, 14) for row in counts]

@@ -153,9 +153,7 @@ class TextFileCodec(WholeFileCodec):
     name = "zstd-file"
     modality = "text"
 
-    def __init__(
-        self, *, threads: int = 1, cut: int | None = None, on_disk: bool = True
-    ) -> None:
+    def __init__(self, *, threads: int = 1, cut: int | None = None, on_disk: bool = True) -> None:
         del threads, cut, on_disk
 
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:

@@ -18,7 +18,7 @@ def cosine(sent: str, received: str) -> float:
 
 
 def floor_corrected(similarity: float, floor: float) -> float:
-    """Return max(0, (ξ − ξ₀) / (1 − ξ₀)): 0 at what a receiver reaches with nothing, 1 for the text.
+    """Return max(0, (ξ − ξ₀) / (1 − ξ₀)): from 0, nothing, to 1, the text.
 
     Args:
         similarity: ξ, at most 1.

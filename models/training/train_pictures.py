@@ -8,6 +8,8 @@ A step draws for each picture which maps arrive: all, the first k (O. Rippel, M.
 probability. Rounding is stood for by uniform noise (J. Ballé et al., "End-to-end optimized image
 compression", ICLR 2017); a small price on log2(1 + |level|) keeps levels cheap to code. The levels'
 frequencies over training pictures, by map, ship with the weights: they are the coder's tables.
+The learning rate falls with the steps or the time, whichever ends first: the same command gives
+the same weights only where the steps end first.
 """
 
 import argparse
@@ -22,13 +24,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.codecs.picture_net import LARGEST, MAPS, PictureDecoder, PictureEncoder
-from models.codecs.weights import SHIPPED
+from models.codecs.picture_units import load_ends
+from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import Sample, get_task
 
 _BATCH = 32
 _RATE = 2e-3
 _PRICE = 2e-5
-"""MSE (of pixels in 0 to 1) that one bit of a level's size is worth."""
+"""MSE (of pixels in 0 to 1) that one bit of a level's size is worth, unless asked otherwise."""
 
 
 def pixels_of(samples: Sequence[Sample]) -> Tensor:
@@ -41,14 +44,18 @@ def pixels_of(samples: Sequence[Sample]) -> Tensor:
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float() / 255
 
 
-def arrivals(count: int, generator: torch.Generator) -> Tensor:
-    """Return which maps arrive, shape [count, MAPS], 1 or 0."""
+def arrivals(count: int, generator: torch.Generator, singly: float) -> Tensor:
+    """Return which maps arrive, shape [count, MAPS], 1 or 0; `singly`: share of the third kind."""
     kind = torch.rand(count, 1, generator=generator)
     first = torch.randint(1, MAPS + 1, (count, 1), generator=generator)
     nested = (torch.arange(MAPS) < first).float()
     share = torch.rand(count, 1, generator=generator)
     single = (torch.rand(count, MAPS, generator=generator) < share).float()
-    return torch.where(kind < 0.3, torch.ones(count, MAPS), torch.where(kind < 0.65, nested, single))
+    return torch.where(
+        kind < singly,
+        single,
+        torch.where(kind < singly + 0.35, nested, torch.ones(count, MAPS)),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--price", type=float, default=_PRICE)
+    parser.add_argument("--singly", type=float, default=0.35)
+    parser.add_argument("--go-on", action="store_true", help="from the weights that are there")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -66,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = get_task(options.task)
     train, validation = pixels_of(task.train), pixels_of(task.validation[:200])
     encoder, decoder = PictureEncoder(), PictureDecoder()
+    before = ""
+    if options.go_on:
+        known = load_weights("picture-units", task.name, options.out)
+        before = f"{known.meta['command']} && "
+        load_ends(known, encoder, decoder)
     weights = [*encoder.parameters(), *decoder.parameters()]
     optimiser = torch.optim.Adam(weights, _RATE)
     started, step = time.monotonic(), 0
@@ -76,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch = train[torch.randint(len(train), (_BATCH,), generator=generator)]
         levels = encoder(batch)
         noisy = levels + torch.rand(levels.shape, generator=generator) - 0.5
-        back = decoder(noisy, arrivals(_BATCH, generator))
-        loss = (back - batch).square().mean() + _PRICE * torch.log2(1 + levels.abs()).mean()
+        back = decoder(noisy, arrivals(_BATCH, generator, options.singly))
+        size = torch.log2(1 + levels.abs()).mean()
+        loss = (back - batch).square().mean() + options.price * size
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -102,8 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "codec": "picture-units",
         "task": task.name,
         "data_hash": task.data_hash,
-        "command": f"python -m models.training.train_pictures --task {task.name} "
-        f"--seed {options.seed} --steps {step} --seconds {options.seconds:g}",
+        "command": f"{before}python -m models.training.train_pictures --task {task.name} "
+        f"--seed {options.seed} --steps {step} --seconds {options.seconds:g} "
+        f"--price {options.price:g} --singly {options.singly:g}"
+        + (" --go-on" if options.go_on else ""),
         "seed": options.seed,
         "steps": step,
         "width": int(train.shape[3]),

@@ -134,8 +134,8 @@ def test_entropy_coding_saves_bytes_and_changes_no_pixel(codecs):
         answers.append(codec.decode([*map(complete, messages)], task=PICTURES, rung=rung))
         sizes.append(sum(len(u) for m in messages for u in m.units))
     assert answers[0] == answers[1]
-    # 64 levels of log2(15) bits and a number of 4 are 31.8 bytes a unit
-    assert sizes[1] == pytest.approx(8 * 16 * 32, rel=0.03)
+    # 64 levels of log2(15) bits and a number of 4 are 31.8 bytes a unit; whole bytes make 32 or 33
+    assert 8 * 16 * 31.8 <= sizes[1] <= 8 * 16 * 33
     assert sizes[0] < 0.75 * sizes[1]
 
 
