@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         size = torch.log2(1 + levels.abs()).mean()
         loss = (back - batch).square().mean() + options.price * size
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         step += 1
