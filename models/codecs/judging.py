@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.codecs.base import Decoded
-from models.tasks import ReconstructionTask, Sample, get_task
+from models.tasks import ReconstructionTask, Sample, get_task, task_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ def judge(task: str, samples: Sequence[Sample], answers: Sequence[Decoded]) -> l
 
     Where a decoder gave no content, the task's guess stands for it.
     """
-    known = get_task(task)
+    # A task that is not registered, whose decoder is somebody's own, has no measure either.
+    known = get_task(task) if task in task_names() else None
     if not isinstance(known, ReconstructionTask):
         return [Judged(answer) for answer in answers]
     out = []
