@@ -146,14 +146,14 @@ _ENTRIES: dict[str, _Entry] = {
         _picture_units,
         ("default", "u2", "u4", "u8", "u12", "u16", "u16-fixed"),
         r"u([1-9]|1[0-6])(-fixed)?",
-        80,  # 64 levels of a map; one whose levels are all rare is longer than most
+        114,  # 64 levels of 14 bits, were they all of the rarest
         _shipped("picture-units"),
     ),
     "word-units": _Entry(
         _word_units,
         ("default", "w1", "w2", "w4", "w8", "w2-flat", "w2-fixed"),
         r"w[1-8](-flat)?(-fixed)?",
-        150,  # 8 words of 8 rare tokens
+        165,  # 8 words of 8 tokens of 18 bits, were they all of the rarest
         _shipped("word-units"),
     ),
 }  # fmt: skip
