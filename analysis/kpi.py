@@ -11,6 +11,8 @@ from analysis import metrics
 from cosim.traces import Manifest, TraceError, read_trace
 
 GROUP = ["task", "codec", "rung"]
+FIDELITY = ("psnr_db", "ms_ssim", "similarity")
+"""Measures of reconstruction tasks, columns of `messages`."""
 
 
 def simulated_s(run_dir: Path | str, manifest: Manifest) -> float:
@@ -83,7 +85,16 @@ def _answer(group: pd.DataFrame, duration_s: float) -> dict[str, Any]:
         "delay_ms_p50": p50,
         "delay_ms_p95": p95,
         "delay_ms_p99": p99,
+        **{f"{name}_mean": _mean_of(group, name) for name in FIDELITY},
+        "offline_score_mean": _mean_of(group, "offline_score")
+        if any(_mean_of(group, name) is not None for name in FIDELITY)
+        else None,
     }
+
+
+def _mean_of(group: pd.DataFrame, name: str) -> float | None:
+    """Return a column's mean, None where it has no value or older traces lack it."""
+    return _mean(group[name]) if name in group else None
 
 
 def user_accuracy(messages: pd.DataFrame) -> pd.Series:

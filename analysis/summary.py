@@ -124,7 +124,8 @@ def render(summary: dict[str, Any]) -> "list[str | Table]":
     phy = f"Block error table: {summary['phy']['bler_table'] or '-'}. " + truth.sentence(
         summary["phy"]["truth"]
     )
-    return [head, _accuracy(summary), _cost(summary), _links(summary), foot, phy]
+    fidelity = [_fidelity(summary)] if _rebuilt(summary) else []
+    return [head, _accuracy(summary), *fidelity, _cost(summary), _links(summary), foot, phy]
 
 
 def _table(title: str, *columns: str) -> "Table":
@@ -169,6 +170,31 @@ def _accuracy(summary: dict[str, Any]) -> "Table":
             _number(row["offline_accuracy"], 3),
             _number(row["accuracy"], 3),
             "-" if low is None else f"{low:.3f}-{high:.3f}",
+        )
+    return table
+
+
+def _rebuilt(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers of reconstruction tasks."""
+    return [
+        row
+        for row in summary["answers"]
+        if any(row.get(f"{name}_mean") is not None for name in kpi.FIDELITY)
+    ]
+
+
+def _fidelity(summary: dict[str, Any]) -> "Table":
+    table = _table(
+        "Fidelity of what was reconstructed; all units: PSNR or similarity without a network",
+        "task and codec", "PSNR dB", "MS-SSIM", "similarity", "all units",
+    )  # fmt: skip
+    for row in _rebuilt(summary):
+        table.add_row(
+            _name(row),
+            _number(row["psnr_db_mean"], 2),
+            _number(row["ms_ssim_mean"], 3),
+            _number(row["similarity_mean"], 3),
+            _number(row["offline_score_mean"], 3),
         )
     return table
 

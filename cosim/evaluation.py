@@ -6,11 +6,12 @@ arrived in time.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cosim.ledger import Message
 from models.codecs import Decoded, ReceivedMessage
+from models.codecs.judging import Judged, judge
 from models.compression import DeviceProfile
 
 
@@ -26,6 +27,7 @@ class Verdict:
         decoded_s: when the answer was there, NaN if no unit came in time.
         on_time: at least one unit came early enough to be decoded before the deadline.
         complete: every unit did.
+        measures: of a reconstruction task, the fidelity of `decoded` by name.
     """
 
     message: Message
@@ -36,6 +38,7 @@ class Verdict:
     decoded_s: float
     on_time: bool
     complete: bool
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def correct(self) -> bool:
@@ -108,13 +111,16 @@ class Evaluator:
                 task=task,
                 rung=rung,
             )
+            samples = [m.sample for m in group]
+            judged = judge(task, samples, answers)
+            best = judge(task, samples, lossless)
             for position, index in enumerate(indices):
                 verdicts[index] = self._verdict(
                     group[position],
                     in_time[position],
                     latency_s[position],
-                    answers[position],
-                    lossless[position],
+                    judged[position],
+                    best[position].decoded,
                 )
         ordered = [verdicts[i] for i in range(len(messages))]
         self.messages += len(ordered)
@@ -133,7 +139,7 @@ class Evaluator:
         message: Message,
         in_time: dict[int, bytes],
         latency_s: float,
-        decoded: Decoded,
+        judged: Judged,
         offline: Decoded,
     ) -> Verdict:
         count = len(message.encoded.units)
@@ -144,13 +150,14 @@ class Evaluator:
         decoded_s = max(times) + latency_s if complete else at_deadline_s
         return Verdict(
             message=message,
-            decoded=decoded,
+            decoded=judged.decoded,
             offline=offline,
             mask=bytes(1 if number in in_time else 0 for number in range(count)),
             delivered_s=max(times) if len(message.received) == message.units_sent else nan,
             decoded_s=decoded_s,
             on_time=bool(in_time),
             complete=complete,
+            measures=judged.measures,
         )
 
     def tally(self, verdicts: Sequence[Verdict], priors: dict[str, int]) -> None:

@@ -2,6 +2,7 @@
 """From the bridge's record streams to the traces, and from closed messages to verdicts."""
 
 import contextlib
+import math
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,10 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "confidence": verdict.decoded.confidence,
         "offline_prediction": verdict.offline.prediction,
         "offline_correct": verdict.offline_correct,
+        "offline_score": verdict.offline.score,
+        "psnr_db": verdict.measures.get("psnr_db", math.nan),
+        "ms_ssim": verdict.measures.get("ms_ssim", math.nan),
+        "similarity": verdict.measures.get("similarity", math.nan),
         "kb_version": 0,
         "energy_j": message.energy_j,
         "model_version": message.codec.version_of(message.encoded),

@@ -16,6 +16,7 @@ from cosim.scenario import SemanticTraffic
 from cosim.scenario.names import SERVICE_CODEC
 from models.codecs import Codec, get_codec
 from models.codecs.base import ReceivedMessage
+from models.codecs.judging import judge
 from models.tasks import get_task
 
 STEPS = 8
@@ -65,8 +66,8 @@ def measure_utility(
             ]
             answers = codec.decode(received, task=task, rung=rung)
             correct[step] += sum(
-                answer.prediction == sample.label
-                for answer, sample in zip(answers, batch, strict=True)
+                judged.decoded.prediction == sample.label
+                for judged, sample in zip(judge(task, batch, answers), batch, strict=True)
             )
     accuracy = np.maximum.accumulate(correct / len(chosen))
     return UtilityCurve(size / len(chosen), tuple(float(a) for a in accuracy))

@@ -131,6 +131,10 @@ MESSAGES = TableSpec(
         Column("kb_version", _I, "version of the knowledge base used", optional=True),
         Column("energy_j", _F, "energy of the encoder at the device", "J", optional=True),
         Column("model_version", _I, "version of fine-tuned weights used", optional=True),
+        Column("offline_score", _F, "task score of the answer from all units", optional=True),
+        Column("psnr_db", _F, "peak signal-to-noise ratio of a picture", "dB", optional=True),
+        Column("ms_ssim", _F, "multi-scale structural similarity of a picture", optional=True),
+        Column("similarity", _F, "floor-corrected similarity of a sentence", optional=True),
     ),
 )
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.tasks import Sample
+from models.tasks import Content, Sample
 
 
 class CodecError(ValueError):
@@ -61,12 +61,16 @@ class Decoded:
         confidence: calibrated probability of the prediction; the prior's where nothing was decoded.
         accepted: the receiver would act on it: something was decoded, and the confidence reaches
             the threshold that was fixed on validation data.
+        content: of a reconstruction task what was reconstructed, None if nothing was. There the
+            confidence is the share of the units that arrived, and score and prediction are for
+            `judge` to fill in: a receiver does not know what was sent.
     """
 
     prediction: int
     score: float
     confidence: float
     accepted: bool
+    content: Content | None = None
 
 
 class Codec(ABC):

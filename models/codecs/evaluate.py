@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models.codecs.base import Codec, EncodedMessage, ReceivedMessage
+from models.codecs.judging import judge
 from models.codecs.weights import SHIPPED
 from models.tasks import get_task
 
@@ -86,9 +87,11 @@ def evaluate_offline(
         batch = samples[first : first + _BATCH]
         messages = codec.encode(batch, task=task, rung=rung, budget_bytes=budget_bytes)
         received = [_lose(message, lost_share, rng) for message in messages]
-        for sample, message, answer in zip(
-            batch, messages, codec.decode(received, task=task, rung=rung), strict=True
+        answers = codec.decode(received, task=task, rung=rung)
+        for sample, message, judged in zip(
+            batch, messages, judge(task, batch, answers), strict=True
         ):
+            answer = judged.decoded
             right = answer.prediction == sample.label
             correct += right
             accepted += answer.accepted

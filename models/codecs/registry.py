@@ -43,6 +43,33 @@ def _image_file(form: str) -> Callable[..., Codec]:
     return make
 
 
+def _picture_file(form: str) -> Callable[..., Codec]:
+    def make(**options: Any) -> Codec:
+        from models.codecs.whole_file import PictureFileCodec
+
+        return PictureFileCodec(form, **options)
+
+    return make
+
+
+def _text_file(**options: Any) -> Codec:
+    from models.codecs.whole_file import TextFileCodec
+
+    return TextFileCodec(**options)
+
+
+def _picture_units(**options: Any) -> Codec:
+    from models.codecs.picture_units import PictureUnitsCodec
+
+    return PictureUnitsCodec(**options)
+
+
+def _word_units(**options: Any) -> Codec:
+    from models.codecs.word_units import WordUnitsCodec
+
+    return WordUnitsCodec(**options)
+
+
 @dataclass(frozen=True)
 class _Entry:
     make: Callable[..., Codec]
@@ -107,6 +134,28 @@ _ENTRIES: dict[str, _Entry] = {
         )
         for form in ("jpeg", "webp", "avif")
     },
+    **{
+        f"{form}-file": _Entry(
+            _picture_file(form), _QUALITIES, _QUALITY, 200,
+            lambda: ("picture-reconstruction", "image-reconstruction"),
+        )
+        for form in ("jpeg", "webp", "avif")
+    },
+    "zstd-file": _Entry(_text_file, ("default",), None, 200, lambda: ("text-reconstruction",)),
+    "picture-units": _Entry(
+        _picture_units,
+        ("default", "u2", "u4", "u8", "u12", "u16", "u16-fixed"),
+        r"u([1-9]|1[0-6])(-fixed)?",
+        114,  # 64 levels of 14 bits, were they all of the rarest
+        _shipped("picture-units"),
+    ),
+    "word-units": _Entry(
+        _word_units,
+        ("default", "w1", "w2", "w4", "w8", "w2-flat", "w2-fixed"),
+        r"w[1-8](-flat)?(-fixed)?",
+        165,  # 8 words of 8 tokens of 18 bits, were they all of the rarest
+        _shipped("word-units"),
+    ),
 }  # fmt: skip
 
 

@@ -225,7 +225,7 @@ def check_schema(value, schema, root, where):
         (traffic(deadline_s=0.0004), "traffic.0.deadline_s = 0.0004: at least a slot, 0.0005 s"),
         (traffic(ues=[0, 8]), "traffic.0.ues = [0, 8]: UE 8 does not exist: ues.count = 8 gives 0 to 7"),
         (traffic(ues=[1, 1]), '"all" or a list of distinct UE numbers'),
-        (traffic(task="sentimant"), 'traffic.0.task = "sentimant": known: image, sentiment, topic, vqa; did you mean "sentiment"?'),
+        (traffic(task="sentimant"), 'traffic.0.task = "sentimant": known: image, vqa, picture-reconstruction, image-reconstruction, sentiment, text-reconstruction, topic; did you mean "sentiment"?'),
         (traffic(codec="llm_token"), 'did you mean "llm-token"?'),
         (traffic(rung="d33-int4"), 'traffic.0.rung = "d33-int4": known: default, '),
         (traffic(rung="d8-int3"), 'traffic.0.rung = "d8-int3": known: default, '),

