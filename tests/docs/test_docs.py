@@ -89,7 +89,7 @@ def test_a_pages_blocks_run_in_order(page, tmp_path):
 
 
 def compile_and_run(folder):
-    """Build the page's C++ files with the module's schedulers and run the program that they make."""
+    """Build the page's C++ files with the module's schedulers and run their program."""
     ns3 = Path(str(importlib.metadata.distribution("ns3").locate_file("ns3")))
     model = ROOT / "ns3_scenarios/model"
     sources = [*folder.glob("*.cc"), model / "nr-scheduler.cc", model / "nr-metric-scheduler.cc"]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Train a scheduler with Stable-Baselines3's PPO and compare it with proportional fair.
+
+    pip install "semcosim[train]"
+    python ns3_scenarios/examples/train_scheduler.py --steps 4096 --out learned.json
+
+The learner gets 1 for each answer that was right and in time. Equal weights are proportional fair.
+Training and evaluation use different seeds; the evaluation's seeds are the same for all.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+from analysis.intervals import mean_interval
+
+SCENARIO = Path(__file__).with_name("learned-scheduler.toml")
+Policy = Callable[[np.ndarray], np.ndarray]
+
+
+class OneLineActions(gymnasium.ActionWrapper):
+    """Weights from 0.01 to 1 out of what a Gaussian policy likes: -1 to 1, on a log scale."""
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        shape = env.action_space.shape
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, shape, np.float32)
+
+    def action(self, action: np.ndarray) -> np.ndarray:
+        """Return the weights of an action."""
+        return np.power(10.0, np.clip(action, -1.0, 1.0) - 1.0).astype(np.float32)
+
+
+def make(duration_s: float) -> gymnasium.Env:
+    """Return the environment."""
+    env = gymnasium.make(
+        "cosim.learning:cosim/Scheduler-v0",
+        scenario=str(SCENARIO),
+        overrides=[f"run.duration_s={duration_s}"],
+        direction="ul",
+        period_slots=20,
+        reward="answers",
+    )
+    return OneLineActions(env)
+
+
+def play(env: gymnasium.Env, policy: Policy, seed: int) -> float:
+    """Return the right and timely answers of an episode as a share of those decided."""
+    seen, _ = env.reset(seed=seed)
+    done = False
+    while not done:
+        seen, _, done, _, info = env.step(policy(seen))
+    return float(info["correct"] / max(info["decided"], 1))
+
+
+def main() -> None:
+    """Train, evaluate, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=4096)
+    parser.add_argument("--duration-s", type=float, default=2.0, help="of an episode")
+    parser.add_argument("--seeds", type=int, default=5, help="of the evaluation")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    from stable_baselines3 import PPO
+
+    env = make(options.duration_s)
+    begin = time.perf_counter()
+    model = PPO(
+        "MlpPolicy", env, n_steps=256, batch_size=64, learning_rate=1e-3, gamma=0.9, seed=1,
+        device="cpu", policy_kwargs={"log_std_init": 0.0},
+    )  # fmt: skip
+    model.learn(options.steps)
+    trained_s = time.perf_counter() - begin
+    policies: dict[str, Policy] = {
+        "pf": lambda seen: np.zeros(len(seen), np.float32),
+        "learned": lambda seen: model.predict(seen, deterministic=True)[0],
+    }
+    shares = {
+        name: [play(env, policy, 1001 + k) for k in range(options.seeds)]
+        for name, policy in policies.items()
+    }
+    env.close()
+    gain = mean_interval(np.subtract(shares["learned"], shares["pf"]))
+    result = shares | {"gain": vars(gain), "training_s": trained_s, "steps": options.steps}
+    print(json.dumps(result, indent=1))
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
