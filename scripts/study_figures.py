@@ -111,9 +111,7 @@ def separation(results: pd.DataFrame) -> plt.Figure:
 def learning(results: pd.DataFrame) -> plt.Figure:
     """Answers with and without learning beside them."""
     off = results["traffic.1.start_s"] > 0
-    low = results["traffic.1.priority"].notna()
-    results["learning"] = ["off" if o else "low priority" if p else "on"
-                           for o, p in zip(off, low, strict=True)]  # fmt: skip
+    results["learning"] = off.map({True: "off", False: "on"})
     results["load / Mbit/s"] = results["traffic.3.rate_bps"] * 4 / 1e6
     results = results[results["codec"] == "raw-text"]
     by = ["load / Mbit/s", "learning"]
