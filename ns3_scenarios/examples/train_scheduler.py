@@ -23,7 +23,7 @@ SCENARIO = Path(__file__).with_name("learned-scheduler.toml")
 Policy = Callable[[np.ndarray], np.ndarray]
 
 
-class OneLineActions(gymnasium.ActionWrapper):
+class LogWeights(gymnasium.ActionWrapper):
     """Weights from 0.01 to 1 out of what a Gaussian policy likes: -1 to 1, on a log scale."""
 
     def __init__(self, env: gymnasium.Env) -> None:
@@ -46,7 +46,7 @@ def make(duration_s: float) -> gymnasium.Env:
         period_slots=20,
         reward="answers",
     )
-    return OneLineActions(env)
+    return LogWeights(env)
 
 
 def play(env: gymnasium.Env, policy: Policy, seed: int) -> float:
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4096)
     parser.add_argument("--duration-s", type=float, default=2.0, help="of an episode")
     parser.add_argument("--seeds", type=int, default=5, help="of the evaluation")
+    parser.add_argument("--limit-s", type=float, default=600.0, help="of training, wall clock")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     from stable_baselines3 import PPO
@@ -71,10 +72,10 @@ def main() -> None:
     env = make(options.duration_s)
     begin = time.perf_counter()
     model = PPO(
-        "MlpPolicy", env, n_steps=256, batch_size=64, learning_rate=1e-3, gamma=0.9, seed=1,
+        "MlpPolicy", env, n_steps=128, batch_size=64, learning_rate=3e-3, gamma=0.9, seed=1,
         device="cpu", policy_kwargs={"log_std_init": 0.0},
     )  # fmt: skip
-    model.learn(options.steps)
+    model.learn(options.steps, callback=lambda *_: time.perf_counter() - begin < options.limit_s)
     trained_s = time.perf_counter() - begin
     policies: dict[str, Policy] = {
         "pf": lambda seen: np.zeros(len(seen), np.float32),
@@ -86,7 +87,7 @@ def main() -> None:
     }
     env.close()
     gain = mean_interval(np.subtract(shares["learned"], shares["pf"]))
-    result = shares | {"gain": vars(gain), "training_s": trained_s, "steps": options.steps}
+    result = shares | {"gain": vars(gain), "training_s": trained_s, "steps": model.num_timesteps}
     print(json.dumps(result, indent=1))
     if options.out:
         options.out.write_text(json.dumps(result, indent=1))
