@@ -4,9 +4,11 @@
 A block marked `text` is output, or needs another machine; it says so in the page.
 """
 
+import importlib.metadata
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -22,6 +24,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted(p for p in DOCS.rglob("*.md") if "reference" not in p.parts)
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.M | re.S)
 COMMAND = [sys.executable, "-m", "cosim.cli"]
+CMAKE = shutil.which("cmake", path=Path(sys.executable).parent) or shutil.which("cmake") or "cmake"
+TOOLS = {"cosim": COMMAND, "python": [sys.executable], "cmake": [CMAKE]}
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -41,7 +45,7 @@ def test_there_is_no_other_kind_of_block():
     for page in PAGES:
         if page.name != "architecture.md":
             kinds = {kind for kind, _, _ in blocks(page)}
-            assert kinds <= {"python", "bash", "toml", "text"}, page
+            assert kinds <= {"python", "bash", "toml", "cpp", "text"}, page
 
 
 @pytest.mark.slow
@@ -49,6 +53,7 @@ def test_there_is_no_other_kind_of_block():
 def test_a_pages_blocks_run_in_order(page, tmp_path):
     before = page.read_text().split("```")
     found = blocks(page)
+    folder = tmp_path
     for number, (kind, words, text) in enumerate(found):
         prose = before[2 * number]
         if kind == "toml":
@@ -61,19 +66,39 @@ def test_a_pages_blocks_run_in_order(page, tmp_path):
                 assert load_design(str(path)).points
             else:
                 load_scenario(path)
-        elif kind == "python" and "title=" in words:
+        elif kind in ("python", "cpp") and "title=" in words:
             (tmp_path / words.partition("title=")[2]).write_text(text)
         elif kind == "python":
             if "rl" in prose and "gymnasium" in text:
                 pytest.importorskip("gymnasium")
             script = tmp_path / f"block{number}.py"
             script.write_text(f'if __name__ == "__main__":\n{_indented(text)}')
-            call([sys.executable, str(script)], tmp_path)
+            call([sys.executable, str(script)], folder)
         elif kind == "bash":
             for line in text.strip().splitlines():
                 name, *arguments = shlex.split(line)
-                assert name == "cosim", line
-                call([*COMMAND, *arguments], tmp_path)
+                if name == "cd":
+                    folder = folder / arguments[0]
+                    continue
+                assert name in TOOLS, line
+                if name == "cmake" and "-S" in arguments:
+                    arguments.append(f"-DPython_EXECUTABLE={sys.executable}")
+                call([*TOOLS[name], *arguments], folder)
+    if any(kind == "cpp" for kind, _, _ in found):
+        compile_and_run(tmp_path)
+
+
+def compile_and_run(folder):
+    """Build the page's C++ files with the module's schedulers and run their program."""
+    ns3 = Path(str(importlib.metadata.distribution("ns3").locate_file("ns3")))
+    model = ROOT / "ns3_scenarios/model"
+    sources = [*folder.glob("*.cc"), model / "nr-scheduler.cc", model / "nr-metric-scheduler.cc"]
+    libraries = ns3 / "lib64"
+    options = ["-std=c++20", "-DNS3_LOG_ENABLE", "-DNS3_ASSERT_ENABLE", f"-I{folder}", f"-I{model}",
+               f"-I{ns3 / 'include'}", "-Wall", "-Werror=overloaded-virtual"]  # fmt: skip
+    link = [f"-L{libraries}", "-lns3.44-core", f"-Wl,-rpath,{libraries},--allow-shlib-undefined"]
+    call(["g++", *options, *map(str, sources), *link, "-o", "program"], folder)
+    call([str(folder / "program")], folder)
 
 
 def _indented(text):

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Draw the figure of a study of docs/studies from its campaign's table, and print the numbers.
+
+    python scripts/study_figures.py schedulers campaigns/schedulers docs/images/studies
+    python scripts/study_figures.py separation campaigns/separation docs/images/studies
+    python scripts/study_figures.py learning campaigns/learning docs/images/studies
+
+Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from analysis.intervals import over_seeds, paired_difference
+
+SCHEDULER = "mac.ul_scheduler"
+SHARE = "share"
+UNITS = {
+    SHARE: "right and in time, share of messages",
+    "goodput_hz": "right and timely answers / s",
+    "accuracy": "accuracy (late counts as wrong)",
+    "delay_ms_p95": "95th percentile of delay / ms",
+    "token_success_rate": "units in time, share",
+}
+
+
+def load(folder: Path) -> pd.DataFrame:
+    """Return the finished rows, with the share of messages that were right and in time."""
+    results = pd.read_parquet(folder / "results.parquet")
+    results = results[results["status"] == "finished"].copy()
+    results[SHARE] = results["goodput_hz"] * results["simulated_s"] / results["messages"]
+    return results
+
+
+def table(frame: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> None:
+    """Print a Markdown table of means with intervals."""
+    found = over_seeds(frame, by, metrics)
+    print("|", " | ".join([*by, *metrics]), "|")
+    print("|" + "---|" * (len(by) + len(metrics)))
+    for key, group in found.groupby(list(by), sort=False):
+        cells = [f"{r.mean:.3g} [{r.low:.3g}, {r.high:.3g}]" for r in group.itertuples(index=False)]
+        print("|", " | ".join([*map(str, key if isinstance(key, tuple) else (key,)), *cells]), "|")
+
+
+def lines(axis: plt.Axes, frame: pd.DataFrame, x: str, line: Sequence[str], y: str) -> None:
+    """Draw a line a setting, with intervals."""
+    found = over_seeds(frame, [x, *line], [y])
+    for number, (key, group) in enumerate(found.groupby(list(line), sort=False)):
+        half = group["high"] - group["mean"]
+        label = ", ".join(map(str, key))
+        axis.errorbar(group[x], group["mean"], yerr=half, label=label, capsize=2,
+                      marker="osD^v"[number % 5])  # fmt: skip
+    axis.set_ylabel(UNITS[y])
+    axis.grid(alpha=0.3)
+
+
+def differences(frame: pd.DataFrame, by: Sequence[str], what: str, base: str, y: str) -> None:
+    """Print y(setting) − y(base), paired by seed."""
+    for key, group in frame.groupby(list(by), sort=False):
+        values = {name: part.set_index("seed")[y] for name, part in group.groupby(what, sort=False)}
+        for name, value in values.items():
+            if name != base:
+                d = paired_difference(values[base], value)
+                print(f"{key}: {name} - {base}, {y}: {d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}]")
+
+
+def schedulers(results: pd.DataFrame) -> plt.Figure:
+    """Scheduler x bandwidth and load."""
+    load_mbps = results["traffic.2.rate_bps"] * 6 / 1e6
+    bandwidth = results["carrier.bandwidth_mhz"].map("{:g}".format)
+    results["cell"] = bandwidth + " MHz, " + load_mbps.map("{:.1f}".format) + " Mbit/s"
+    by = ["cell", SCHEDULER, "codec"]
+    table(results, by, ["accuracy", SHARE, "goodput_hz", "delay_ms_p95", "cell_throughput_ul_bps"])
+    differences(results, ["cell", "codec"], SCHEDULER, "pf", SHARE)
+    cells = list(dict.fromkeys(results["cell"]))
+    figure, axes = plt.subplots(1, len(cells), figsize=(11, 3.4), sharey=True, layout="constrained")
+    for axis, cell in zip(axes, cells, strict=True):
+        lines(axis, results[results["cell"] == cell], SCHEDULER, ["codec"], SHARE)
+        axis.set_title(cell)
+        axis.tick_params(axis="x", rotation=30)
+        for line in axis.lines:
+            line.set_linestyle("none")  # schedulers have no order
+    for axis in axes[1:]:
+        axis.set_ylabel("")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def separation(results: pd.DataFrame) -> plt.Figure:
+    """Tokens against compressed text over the channel's mean gain."""
+    x, line = "channel.gain_db", ["codec", "rung"]
+    table(results, [x, *line], [SHARE, "goodput_hz", "token_success_rate", "cell_sinr_db_ul",
+                                "bytes_per_message"])  # fmt: skip
+    results["kind"] = results["codec"] + " " + results["rung"]
+    differences(results, [x], "kind", "raw-text default", SHARE)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, y in zip(axes, (SHARE, "token_success_rate"), strict=True):
+        lines(axis, results, x, line, y)
+        axis.set_xlabel("mean channel gain / dB")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def learning(results: pd.DataFrame) -> plt.Figure:
+    """Answers with and without learning beside them."""
+    off = results["traffic.1.start_s"] > 0
+    results["learning"] = off.map({True: "off", False: "on"})
+    results["load / Mbit/s"] = results["traffic.3.rate_bps"] * 4 / 1e6
+    results = results[results["codec"] == "raw-text"]
+    by = ["load / Mbit/s", "learning"]
+    table(results, by, [SHARE, "accuracy", "delay_ms_p95", "cell_throughput_ul_bps"])
+    for y in (SHARE, "delay_ms_p95"):
+        differences(results, by[:1], "learning", "off", y)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, y in zip(axes, (SHARE, "delay_ms_p95"), strict=True):
+        lines(axis, results, by[0], ["learning"], y)
+        axis.set_xlabel("offered uplink load / Mbit/s")
+    axes[0].legend(title="learning traffic", fontsize=8)
+    return figure
+
+
+def main() -> None:
+    """Draw and print."""
+    name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    drawn = {"schedulers": schedulers, "separation": separation, "learning": learning}[name]
+    plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
+    figure = drawn(load(folder))
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / f"{name}.svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
