@@ -57,6 +57,8 @@ def lines(axis: plt.Axes, frame: pd.DataFrame, x: str, line: Sequence[str], y: s
         label = ", ".join(map(str, key))
         axis.errorbar(group[x], group["mean"], yerr=half, label=label, capsize=2,
                       marker="osD^v"[number % 5])  # fmt: skip
+    axis.set_xticks(sorted(found[x].unique()) if found[x].dtype.kind in "if" else range(
+        found[x].nunique()))  # fmt: skip
     axis.set_ylabel(UNITS[y])
     axis.grid(alpha=0.3)
 
@@ -80,11 +82,11 @@ def schedulers(results: pd.DataFrame) -> plt.Figure:
     table(results, by, ["accuracy", SHARE, "goodput_hz", "delay_ms_p95", "cell_throughput_ul_bps"])
     differences(results, ["cell", "codec"], SCHEDULER, "pf", SHARE)
     cells = list(dict.fromkeys(results["cell"]))
-    figure, axes = plt.subplots(1, len(cells), figsize=(11, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(cells), figsize=(9, 3.4), sharey=True, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
         lines(axis, results[results["cell"] == cell], SCHEDULER, ["codec"], SHARE)
         axis.set_title(cell)
-        axis.tick_params(axis="x", rotation=30)
+        plt.setp(axis.get_xticklabels(), rotation=30, ha="right")
         for line in axis.lines:
             line.set_linestyle("none")  # schedulers have no order
     for axis in axes[1:]:
