@@ -18,6 +18,7 @@ from cosim.traces import TABLES, read_trace
 
 NAN_ALLOWED = {
     "t_first_tx_s", "t_delivered_s", "t_decoded_s",  # until it has happened
+    "ms_ssim", "psnr_db", "similarity",  # of tasks that restore pictures or text
     "model_version",  # of codecs whose weights are not fine-tuned in the run
 }  # fmt: skip
 EXPECTED_ROWS = ("messages", "slots", "packets", "kpis")

@@ -200,6 +200,8 @@ def get_asset(name: str) -> Asset:
     for asset in ASSETS:
         if asset.name == name:
             return asset
+    if any(name in asset.groups for asset in ASSETS):
+        raise AssetError(f"{name!r} is a group of assets: `cosim assets fetch --group {name}`")
     raise AssetError(f"no asset is named {name!r}; known: {', '.join(a.name for a in ASSETS)}")
 
 

