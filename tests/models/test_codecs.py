@@ -46,7 +46,8 @@ def need(task):
     if task in wanted:
         missing = [name for name in wanted[task] if not is_cached(name)]
         if missing:
-            pytest.skip(f"not in the cache: {', '.join(missing)} (`cosim assets fetch --group images`)")
+            how = "`cosim assets fetch --group images`"
+            pytest.skip(f"not in the cache: {', '.join(missing)} ({how})")
 
 
 @pytest.mark.parametrize(("name", "task"), PAIRS)
