@@ -73,7 +73,7 @@ def scheduler_cost(repeats: int) -> dict[str, float]:
     """Measure what a question to Python costs beyond the same run with ns-3's own scheduler.
 
     Weights of 1 are proportional fair, so both runs do the same in the air. Runs of two lengths, so
-    that start and end cancel; with and without the table of slots, because Python cannot write
+    that start and end cancel; with and without the table of slots, because Python writes no traces
     while it is asked. Wall time means something only on an idle machine.
     """
     import numpy as np

@@ -42,7 +42,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"method": 6},
     "avif": {"speed": 6, "max_threads": 1},
 }
-_OPERATIONS_PER_PIXEL = {"jpeg": 300.0, "webp": 3000.0, "avif": 30_000.0}
+OPERATIONS_PER_PIXEL = {"jpeg": 300.0, "webp": 3000.0, "avif": 30_000.0}
 """Assumptions, of the order of known encoder speeds: 7, 0.7 and 0.07 Mpixel/s on a 2 GHz core."""
 
 
@@ -124,7 +124,7 @@ class ImageFileCodec(Codec):
             ]
             kept, importance = cut_to_budget(units, [1.0] * len(units), budget_bytes)
             pixels = picture.width * picture.height
-            operations = _OPERATIONS_PER_PIXEL[self.name] * pixels
+            operations = OPERATIONS_PER_PIXEL[self.name] * pixels
             out.append(
                 EncodedMessage(
                     sample.id, self.name, task, rung, kept, importance, operations, 8.0 * pixels

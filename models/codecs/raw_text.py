@@ -37,7 +37,7 @@ UNIT_BYTES = 200
 _MAX_TEXT_BYTES = 1 << 16
 """No text is longer after decompression; garbage could otherwise ask for gigabytes."""
 
-_OPERATIONS_PER_BYTE = 2000.0
+OPERATIONS_PER_BYTE = 2000.0
 """Assumption: Zstandard's highest level works at about 1 MB/s on a core of 2 GHz."""
 
 
@@ -118,7 +118,7 @@ class RawTextCodec(Codec):
                     rung=rung,
                     units=kept,
                     importance=importance,
-                    operations=_OPERATIONS_PER_BYTE * len(text),
+                    operations=OPERATIONS_PER_BYTE * len(text),
                     memory_bytes=float(len(dictionary.as_bytes()) + 2 * len(text)),
                 )
             )

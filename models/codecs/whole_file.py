@@ -19,8 +19,8 @@ from models.codecs.base import (
     cut_to_budget,
 )
 from models.codecs.dictionary import LEVEL, get_dictionary
-from models.codecs.image_file import _OPERATIONS_PER_PIXEL, UNIT_BYTES, read_picture, write_picture
-from models.codecs.raw_text import _OPERATIONS_PER_BYTE
+from models.codecs.image_file import OPERATIONS_PER_PIXEL, UNIT_BYTES, read_picture, write_picture
+from models.codecs.raw_text import OPERATIONS_PER_BYTE
 from models.codecs.rebuilt import answer, check_task
 from models.codecs.registry import codec_rungs
 from models.tasks import Content, Sample
@@ -138,7 +138,7 @@ class PictureFileCodec(WholeFileCodec):
 
     def _cost(self, sample: Sample) -> float:
         assert sample.picture is not None
-        return _OPERATIONS_PER_PIXEL[self._form] * sample.picture.width * sample.picture.height
+        return OPERATIONS_PER_PIXEL[self._form] * sample.picture.width * sample.picture.height
 
 
 class TextFileCodec(WholeFileCodec):
@@ -189,7 +189,7 @@ class TextFileCodec(WholeFileCodec):
             return None
 
     def _cost(self, sample: Sample) -> float:
-        return _OPERATIONS_PER_BYTE * max(1, len(sample.text))
+        return OPERATIONS_PER_BYTE * max(1, len(sample.text))
 
 
 def get_size(task: str) -> tuple[int, int]:

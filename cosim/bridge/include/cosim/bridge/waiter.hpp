@@ -246,9 +246,9 @@ class Waiter
     }
 
   private:
-    /// Offers the core to others. Where both sides share one, the other side runs at once, for half
-    /// of what a futex costs. Where busy strangers share it, a whole slice of theirs may pass, so
-    /// what took long has not paid, with news or without.
+    /// Offers the core to others. Where both sides share one, the other side runs at once, for two
+    /// thirds of what a futex costs. Where busy strangers share it, a whole slice of theirs may
+    /// pass, so what took long has not paid, with news or without.
     template <class News> bool Yield(News&& news, std::chrono::nanoseconds most)
     {
         if (!m_yields.Due())
