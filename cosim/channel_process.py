@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from cosim.plan import Plan
+from cosim.scenario import Scenario
 from sionna_phy.channel import (
     ChannelBlockArray,
     ChannelProducer,
@@ -30,14 +31,34 @@ from sionna_phy.channel.llvm import LlvmError
 from sionna_phy.channel.raytraced import RayTracingError
 
 
-def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
+def prb_offsets_hz(scenario: Scenario) -> tuple[float, ...] | None:
+    """Return the centres of all bandwidth parts' PRBs relative to the carrier frequency.
+
+    The parts lie side by side and the carrier frequency is in the middle of them all; within a
+    part, PRBs are in the middle of its bandwidth. None with one part: then the default holds.
+    """
+    parts = scenario.carrier.all_parts
+    if len(parts) == 1:
+        return None
+    centres: list[float] = []
+    lower_hz = -0.5e6 * scenario.carrier.total_bandwidth_mhz
+    for part, prbs in zip(parts, scenario.prb_counts, strict=True):
+        middle_hz = lower_hz + 0.5e6 * part.bandwidth_mhz
+        width_hz = 12 * 15e3 * 2**part.numerology
+        centres += [middle_hz + (i - (prbs - 1) / 2) * width_hz for i in range(prbs)]
+        lower_hz += 1e6 * part.bandwidth_mhz
+    return tuple(centres)
+
+
+def channel_spec(plan: Plan) -> ChannelSpec:
     """Return the description of all links of a plan."""
     scenario = plan.scenario
     channel, gnb, ues = scenario.channel, scenario.gnb, scenario.ues
     return ChannelSpec(
         model=channel.model,
         carrier_frequency_hz=scenario.carrier.frequency_hz,
-        prbs=prbs,
+        prbs=sum(scenario.prb_counts),
+        prb_offsets_hz=prb_offsets_hz(scenario),
         subcarrier_spacing_hz=15e3 * 2**scenario.carrier.numerology,
         cell_positions_m=plan.cell_positions_m,
         ue_positions_m=plan.ue_positions_m,

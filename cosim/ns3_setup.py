@@ -137,6 +137,11 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         f"backhaul rate_bps={backhaul.data_rate_bps!r} delay_s={backhaul.delay_s!r} "
         f"mtu_bytes={backhaul.mtu_bytes}",
     ]
+    for number, (part, prbs) in enumerate(
+        zip(carrier.parts, scenario.prb_counts[1:], strict=True), start=1
+    ):
+        pattern = f" tdd_pattern={part.tdd_pattern}" if carrier.duplex == "tdd" else ""
+        lines.append(f"bandwidth_part {number} numerology={part.numerology} prbs={prbs}{pattern}")
     for number, (x, y, z) in enumerate(plan.cell_positions_m.tolist()):
         lines.append(f"cell {number} {x!r} {y!r} {z!r}")
     for number, (x, y, z) in enumerate(plan.ue_positions_m.tolist()):
@@ -214,7 +219,12 @@ def _harq_options(traffic: Traffic) -> str:
     most = getattr(traffic, "max_harq_tx", None)
     text = "" if most is None else f" max_harq_tx={most}"
     if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
-        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
+        text += f" less_harq_tx={traffic.less_harq_tx}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic):
+        if traffic.mcs_backoff:
+            text += f" mcs_backoff={traffic.mcs_backoff}"
+        if traffic.mcs_backoff or traffic.less_harq_tx is not None:
+            text += f" important_from={traffic.important_from!r}"
     return text
 
 

@@ -72,7 +72,6 @@ class Session:
         self._scheduling = (
             SchedulerHost(workload.scheduler, by_weight=by_weight) if workload.scheduler else None
         )
-        self._prbs = plan.scenario.prb_count
         self._producer: subprocess.Popen[bytes] | None = None
         mac = plan.scenario.mac
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
@@ -89,7 +88,7 @@ class Session:
             * len(self._plan.cell_positions_m)
             * len(self._plan.ue_positions_m)
             * max(self._plan.scenario.mac.max_layers, self._plan.scenario.mac.ul_max_layers)
-            * self._prbs
+            * sum(self._plan.scenario.prb_counts)
             * (1 + self._plan.any_cell_serves)
         )
         self._bridge = Bridge.create()
@@ -213,7 +212,7 @@ class Session:
             start_new_session=True,
         )
         assert process.stdin is not None
-        request = json.loads(spec_to_json(channel_spec(self._plan, prbs=self._prbs)))
+        request = json.loads(spec_to_json(channel_spec(self._plan)))
         request["cache"] = self._plan.scenario.channel.cache
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()

@@ -23,6 +23,8 @@ class ChannelSpec:
         carrier_frequency_hz: centre frequency.
         prbs: PRBs of the carrier.
         subcarrier_spacing_hz: a PRB is 12 of them wide.
+        prb_offsets_hz: centres of the PRBs relative to the carrier, shape [prbs]; by default side
+            by side, the carrier in the middle.
         cell_positions_m: shape [cells, 3].
         ue_positions_m: shape [ues, 3], at time 0.
         ue_velocities_m_s: shape [ues, 3].
@@ -85,6 +87,7 @@ class ChannelSpec:
     ue_velocities_m_s: Array
     ue_indoor: npt.NDArray[np.bool_]
     serving_cell: npt.NDArray[np.int64]
+    prb_offsets_hz: Array | tuple[float, ...] | None = None
     any_cell_serves: bool = False
     ue_tracks_m: Array | None = None
     wrap_lattice_m: Array | None = None
@@ -129,6 +132,7 @@ class ChannelSpec:
             "serving_cell": (self.serving_cell, ues, ()),
             "cell_orientations_rad": (self.cell_orientations_rad, cells, (3,)),
             "ue_in_car": (self.ue_in_car, ues, ()),
+            "prb_offsets_hz": (self.prb_offsets_hz, self.prbs, ()),
         }
         for name, (value, rows, rest) in shapes.items():
             if value is not None and _rows(value, name, rest) != rows:
@@ -184,6 +188,8 @@ class ChannelSpec:
     @property
     def prb_centres_hz(self) -> Array:
         """Return the centre of each PRB relative to the carrier, shape [prbs]."""
+        if self.prb_offsets_hz is not None:
+            return np.asarray(self.prb_offsets_hz, dtype=np.float64)
         offsets = np.arange(self.prbs, dtype=np.float64) - (self.prbs - 1) / 2
         return np.asarray(offsets * (12 * self.subcarrier_spacing_hz), dtype=np.float64)
 
