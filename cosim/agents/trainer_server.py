@@ -175,7 +175,7 @@ class TrainerServer(TransportAgent):
         )
 
     def _deadline(self, number: int) -> None:
-        if number == self._round:
+        if number == self._round and not self._is_over:
             self._close_round()
 
     def _close_round(self) -> None:
