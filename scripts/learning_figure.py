@@ -67,12 +67,10 @@ def table(runs: list[tuple[str, Path]]) -> None:
               f"{more:.1%} | {accuracy} |")  # fmt: skip
 
 
-def service(axis: plt.Axes, folder: Path) -> bool:
-    """Draw the accuracy of messages by the version that decoded them, if there are any."""
+def service(axis: plt.Axes, folder: Path) -> None:
+    """Draw the accuracy of messages by the version that decoded them."""
     messages = read_trace(folder, "messages")
     messages = messages[messages["codec"] == "split-lora"]
-    if not len(messages):
-        return False
     groups = messages.groupby(messages["model_version"] // 4 * 4)["correct"]
     share = groups.mean()
     ends = [wilson_interval(int(g.sum()), len(g)) for _, g in groups]
@@ -80,7 +78,6 @@ def service(axis: plt.Axes, folder: Path) -> bool:
     axis.errorbar(share.index, share, yerr=list(zip(*bars, strict=True)), marker="o", capsize=3)
     axis.set_xlabel("version in the message")
     axis.set_ylabel("messages right (95 %)")
-    return True
 
 
 def main() -> None:
@@ -88,9 +85,13 @@ def main() -> None:
     out = sys.argv[1]
     runs = [run for name in sys.argv[2:] for run in runs_of(Path(name))]
     table(runs)
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    served = [f for _, f in runs if (read_trace(f, "messages")["codec"] == "split-lora").any()]
+    panels = 3 if served else 2
+    figure, axes = plt.subplots(
+        1, panels, figsize=(3 * panels + 2, 3.2), layout="constrained", squeeze=False
+    )
+    axes = axes[0]
     styles: dict[str, str] = {}
-    drawn = False
     for name, folder in runs:
         points = curve(read_trace(folder, "rounds"))
         design, _, cell = name.partition(", ")
@@ -98,11 +99,11 @@ def main() -> None:
         line = {"marker": ".", "color": colour, "ls": "--" if cell == "loaded" else "-"}
         axes[0].plot(points["t_end_s"], points["accuracy"], label=name, **line)
         axes[1].plot(points["megabytes"], points["accuracy"], **line)
-        drawn |= service(axes[2], folder)
-    if not drawn:
-        axes[2].remove()
+    for folder in served:
+        service(axes[2], folder)
     for axis, name in zip(axes[:2], ("simulated time / s", "bytes sent / MB"), strict=True):
         axis.set_xlabel(name)
+        axis.set_xscale("log")
     for axis in axes:
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("test accuracy")

@@ -34,8 +34,16 @@ def load(folder: Path) -> tuple[list[str], pd.DataFrame]:
         rows = read_trace(folder / "runs" / run["run"], "retrievals")
         for name in fields:
             rows[name] = "" if pd.isna(run[name]) else run[name]
-        parts.append(rows.assign(bler=run["cell_bler_ul"]))
+        lost = packet_loss(read_trace(folder / "runs" / run["run"], "packets"))
+        parts.append(rows.assign(bler=run["cell_bler_ul"], lost=lost))
     return fields, pd.concat(parts, ignore_index=True)
+
+
+def packet_loss(packets: pd.DataFrame) -> float:
+    """Return the share of agents' packets that did not arrive; only theirs name the flow."""
+    mine = packets[packets["message_id"] // 2**32 == packets["flow"]]
+    sent = mine[mine["event"] == "enqueue"]
+    return 1 - len(mine[mine["event"] == "deliver"]) / len(sent) if len(sent) else float("nan")
 
 
 def settings(rows: pd.DataFrame, fields: list[str]) -> Iterator[tuple[tuple[object, ...], dict]]:
@@ -49,7 +57,7 @@ def settings(rows: pd.DataFrame, fields: list[str]) -> Iterator[tuple[tuple[obje
             key,
             {
                 "questions": len(asked),
-                "correct": asked["correct"].dropna().astype(bool),
+                "correct": asked.loc[asked["t_end_s"].notna(), "correct"].dropna().astype(bool),
                 "hit": asked["hit"].astype(bool),
                 "local": (asked["store"] == "local"),
                 "right": asked["right_entry"].astype(bool),
@@ -63,6 +71,7 @@ def settings(rows: pd.DataFrame, fields: list[str]) -> Iterator[tuple[tuple[obje
                 "sync_s": sync["seconds"].median(),
                 "sync_bytes": int(sync["bytes"].sum()),
                 "bler": group["bler"].mean(),
+                "lost": group["lost"].mean(),
             },
         )
 
@@ -86,6 +95,7 @@ def table(rows: pd.DataFrame, fields: list[str]) -> None:
         "questions", "answer right", "something found", "from the own base", "right entry",
         "stale", "median staleness, s", "answered", "median, s", "95 %, s", "bytes of questions",
         "synchronisations", "median, s", "bytes of synchronisation", "uplink BLER",
+        "packets lost",
     )  # fmt: skip
     print("|", " | ".join([*(f.removeprefix(PREFIX) for f in fields), *head]), "|")
     print("|" + "---|" * (len(fields) + len(head)))
@@ -94,7 +104,7 @@ def table(rows: pd.DataFrame, fields: list[str]) -> None:
             m["questions"], share(m["correct"]), share(m["hit"]), share(m["local"]),
             share(m["right"]), share(m["stale"]), number(m["staleness_s"]), share(m["answered"]),
             number(m["median_s"]), number(m["late_s"]), m["bytes"], m["syncs"],
-            number(m["sync_s"]), m["sync_bytes"], number(m["bler"]),
+            number(m["sync_s"]), m["sync_bytes"], number(m["bler"]), number(m["lost"]),
         ]  # fmt: skip
         print("|", " | ".join(map(str, [*key, *cells])), "|")
 
