@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Our block error table against Sionna 1.2.2 on TensorFlow: `make crosscheck-tensorflow`.
 
-    python scripts/crosscheck_tensorflow.py measure --out FILE     (in the environment with Sionna 1)
-    python scripts/crosscheck_tensorflow.py compare FILE           (in any)
+    python scripts/crosscheck_tensorflow.py measure --out FILE   (in the environment with Sionna 1)
+    python scripts/crosscheck_tensorflow.py compare FILE         (in any)
 
-`measure` sends blocks through another major version of Sionna on another framework with other random
-numbers: LDPC, rate matching, QAM, AWGN, demapper and decoder. It takes from the table where its
-curves are to be met (MCS, size, SNRs) and nothing else: modulation, code rate and base graph come
-from Sionna 1 and TS 38.212 clause 7.2.2. It imports nothing of this project. `compare` needs
+`measure` sends blocks through another major version of Sionna on another framework, with other
+random numbers: LDPC, rate matching, QAM, AWGN, demapper and decoder. It takes from the table where
+its curves are to be met (MCS, size, SNRs) and nothing else: modulation, code rate and base graph
+come from Sionna 1 and TS 38.212 clause 7.2.2. It imports nothing of this project. `compare` needs
 the standard library only.
 """
 
@@ -24,14 +24,13 @@ from typing import Any
 TABLE = Path(__file__).resolve().parent.parent / "sionna_phy" / "data" / "bler_table1.json"
 PLACES = (
     (4, 100), (9, 100), (16, 100), (27, 100),
-    (4, 1000), (7, 1000), (9, 1000), (10, 1000), (13, 1000), (16, 1000), (17, 1000), (21, 1000),
-    (25, 1000), (28, 1000),
-    (5, 3840), (12, 3840), (19, 3840), (24, 3840),
+    (4, 1000), (9, 1000), (10, 1000), (16, 1000), (17, 1000), (22, 1000), (28, 1000),
+    (5, 3840), (19, 3840),
 )  # fmt: skip
 """MCS of table 1 and code-block size; 3840 bits are base graph 2 for the lower rates, 1 above."""
 RATES = (0.5, 0.1)
 """Where on our curve the SNRs lie."""
-ERRORS, MOST_BITS = 150, 1_500_000
+ERRORS, MOST_BITS = 100, 1_000_000
 """A point ends at so many wrong blocks, or information bits."""
 ITERATIONS = 20
 Z_95 = 1.959963984540054
@@ -100,7 +99,7 @@ def measure(out: Path, places: list[tuple[int, int]], seed: int, most_bits: int)
             Demapper("app", constellation=constellation),
         )
         source, channel = BinarySource(), AWGN()
-        batch = max(10, min(500, 100_000 // size))
+        batch = max(10, min(250, 50_000 // size))
 
         @tf.function
         def wrong(noise: Any, bits_size: int = size, count: int = batch) -> Any:
@@ -124,8 +123,11 @@ def measure(out: Path, places: list[tuple[int, int]], seed: int, most_bits: int)
                 {"mcs": mcs, "cbs_bits": size, "coded_bits": coded, "snr_db": snr,
                  "graph": encoder._bg, "blocks": blocks, "errors": errors}
             )  # fmt: skip
-            print(f"MCS {mcs}, {size} bits, {snr:.2f} dB: {errors} of {blocks}, "
-                  f"{time.process_time() - start:.0f} s CPU", file=sys.stderr, flush=True)  # fmt: skip
+            seconds = time.process_time() - start
+            line = (
+                f"MCS {mcs}, {size} bits, {snr:.2f} dB: {errors} of {blocks}, {seconds:.0f} s CPU"
+            )
+            print(line, file=sys.stderr, flush=True)
             out.write_text(
                 json.dumps(
                     {
@@ -172,7 +174,8 @@ def compare(file: Path) -> int:
     squares = sum(s * s for s in scores)
     print(
         f"\n{inside} of {len(scores)} of our rates lie in the 95 % interval; the sum of squared "
-        f"differences over their standard deviations is {squares:.1f} for {len(scores)} points; mean "
+        f"differences over their standard deviations is {squares:.1f} for {len(scores)} points; "
+        "mean "
         f"{statistics.fmean(known):+.3f} dB, RMS "
         f"{math.sqrt(statistics.fmean(s * s for s in known)):.3f} dB, largest "
         f"{max(known, key=abs):+.3f} dB (positive: Sionna 1 needs more)."

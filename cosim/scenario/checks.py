@@ -189,7 +189,7 @@ def _channel_model(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(
                 "channel.soft_los",
                 show(channel.soft_los),
-                "nobody changes places with mobility.model = \"fixed\"",
+                'nobody changes places with mobility.model = "fixed"',
             )
     if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
         yield Problem(

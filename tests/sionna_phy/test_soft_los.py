@@ -33,7 +33,7 @@ def states(sites, start_p, later_p, way_m, seed):
         wavelength_m=WAVELENGTH_M, seed=seed,
     )  # fmt: skip
     here = soft.at(home, np.full((sites, 1), start_p))
-    there = soft.at(home + [[way_m, 0.0, 0.0]], np.full((sites, 1), later_p))
+    there = soft.at(home + np.array([[way_m, 0.0, 0.0]]), np.full((sites, 1), later_p))
     return los, here, there
 
 
@@ -98,8 +98,8 @@ def test_path_loss_goes_from_one_state_to_the_other_without_a_jump():
         without = max(with_los, 35.3 * np.log10(d) + 22.4 + 21.3 * np.log10(3.5))
         loss = large_scale.path_loss_db[0] - track.change_db(t)[0]
         assert loss == pytest.approx(state * with_los + (1 - state) * without, abs=0.01)
-    # Ten micrometres change the field by sqrt(2 (1 - exp(-1e-5 / 50))) = 6.3e-4, standard deviation,
-    # and the state by sqrt(20 / 0.0857) / pi = 4.9 times that at most; six deviations.
+    # Ten micrometres change the field by sqrt(2 (1 - exp(-1e-5 / 50))) = 6.3e-4, standard
+    # deviation, and the state by sqrt(20 / 0.0857) / pi = 4.9 times that at most; six deviations.
     near = np.stack([track.states(7.0 + 1e-6 * n)[0] for n in range(40)])
     assert np.abs(np.diff(near, axis=0)).max() < 6 * 6.3e-4 * 4.9
 
