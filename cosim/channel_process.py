@@ -76,6 +76,7 @@ def channel_spec(plan: Plan) -> ChannelSpec:
         ue_antennas=ues.antennas,
         layers=max(scenario.mac.max_layers, scenario.mac.ul_max_layers),
         los=channel.los,
+        soft_los=channel.soft_los,
         shadowing=channel.shadowing,
         gain_db=channel.gain_db,
         o2i=channel.o2i,

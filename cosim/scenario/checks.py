@@ -191,6 +191,20 @@ def _channel_model(scenario: Scenario) -> Iterator[Problem]:
                           f"{example}")  # fmt: skip
         elif channel.model != model and value:
             yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
+    if channel.soft_los:
+        drawn = ("umi", "uma", "rma", "inh", "inf")
+        if channel.model not in drawn or channel.los != "random":
+            yield Problem(
+                "channel.soft_los",
+                show(channel.soft_los),
+                f'only with channel.model {", ".join(map(show, drawn))} and channel.los = "random"',
+            )
+        elif scenario.mobility.model == "fixed":
+            yield Problem(
+                "channel.soft_los",
+                show(channel.soft_los),
+                'nobody changes places with mobility.model = "fixed"',
+            )
     if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
         yield Problem(
             "ues.indoor_fraction",

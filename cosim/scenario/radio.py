@@ -52,6 +52,12 @@ class ChannelSection(Section):
         "line of sight: drawn with the model's probability, or forced",
         source="TR 38.901 table 7.4.2-1",
     )
+    soft_los: bool = quantity(
+        False,
+        "line of sight comes and goes along the ways of moving UEs, and path loss and shadowing "
+        "with it; otherwise it stays as it was drawn for the start",
+        source="TR 38.901 clause 7.6.3.3",
+    )
     shadowing: bool = quantity(True, "draw shadow fading", source="TR 38.901 clause 7.4.1")
     block_duration_s: float = quantity(
         0.1, "simulated time that one channel block covers", unit="s", gt=0.0, le=60.0

@@ -39,6 +39,8 @@ struct NrHarqProcess
     uint32_t maxTransmissions{1};       //!< at most, by its contents
     NrBufferReport report;              //!< buffer status report in it (uplink)
     std::vector<float> sinr;            //!< linear effective SINR of each transmission
+    bool chosen{false};                 //!< for truth replay
+    std::vector<float> elementSinr;     //!< of a chosen block: [transmissions][layers][PRBs]
     std::vector<NrRlcSegment> segments; //!< contents
 };
 

@@ -164,7 +164,7 @@ TypeId NrRan::GetTypeId()
                           MakeBooleanChecker())
             .AddAttribute("TruthFraction",
                           "Share of transport blocks that are given to truth replay, with the "
-                          "SINR of every PRB, at their first transmission",
+                          "SINR of every PRB, at each of their transmissions",
                           DoubleValue(0.0),
                           MakeDoubleAccessor(&NrRan::m_truthFraction),
                           MakeDoubleChecker<double>(0.0, 1.0));
@@ -758,8 +758,14 @@ void NrRan::Decode(const Transmission& t)
         record.ack = process.decoded;
         m_sink->Slot(record);
     }
-    if (process.transmissions == 1 && m_truthSampler.Take(m_truthFraction))
+    if (process.transmissions == 1)
     {
+        process.chosen = m_truthSampler.Take(m_truthFraction);
+        process.elementSinr.clear();
+    }
+    if (process.chosen)
+    {
+        process.elementSinr.insert(process.elementSinr.end(), m_sinr.begin(), m_sinr.end());
         EmitTruth(t, sinrDb, bler);
     }
 }
@@ -780,7 +786,8 @@ void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
     record.sinr_eff_db = static_cast<float>(sinrDb);
     record.bler_predicted = static_cast<float>(bler);
     record.ack = process.decoded;
-    m_sink->Truth(record, m_sinr);
+    record.transmission = process.transmissions;
+    m_sink->Truth(record, process.elementSinr);
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,

@@ -297,9 +297,10 @@ class NrRan : public Object
     void Decode(const Transmission& transmission);
 
     /**
-     * Gives a block that has just been decided to truth replay, with the SINRs in the scratch.
+     * Gives a block that has just been decided to truth replay, with the SINRs of all its
+     * transmissions.
      *
-     * \param transmission the first transmission
+     * \param transmission the latest transmission
      * \param sinrDb its effective SINR
      * \param bler the predicted probability that it is lost
      */

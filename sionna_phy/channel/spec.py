@@ -10,6 +10,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+SOFT_LOS_MODELS = ("umi", "uma", "rma", "inh", "inf")
+"""Those that have a probability of line of sight."""
+
+
 class ChannelSpecError(ValueError):
     """A channel description that no producer can work with; the text names the field."""
 
@@ -45,6 +49,8 @@ class ChannelSpec:
             38.901 clause 7.1.3); None: all towards +x without tilt.
         ue_antennas: in a row, half a wavelength apart.
         los: line of sight drawn by the model's probability, or forced for outdoor UEs.
+        soft_los: line of sight changes along UEs' tracks (see `soft_los`), for umi, uma, rma, inh
+            and inf with `los` "random".
         o2i: penetration loss into buildings, "low" or "high" (TR 38.901 table 7.4.3-2); UMi and
         UMa.
         ue_in_car: shape [ues], for RMa: these UEs have the penetration loss of a car (TR 38.901
@@ -98,6 +104,7 @@ class ChannelSpec:
     cell_orientations_rad: Array | None = None
     ue_antennas: int = 1
     los: Literal["random", "always", "never"] = "random"
+    soft_los: bool = False
     o2i: Literal["low", "high"] = "low"
     ue_in_car: npt.NDArray[np.bool_] | None = None
     pathloss: bool = True
@@ -163,6 +170,10 @@ class ChannelSpec:
                 raise ChannelSpecError(f"{name} must be above 0, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**63:
             raise ChannelSpecError(f"seed must lie in 0 to 2^63 - 1, not {self.seed}")
+        if self.soft_los and (self.model not in SOFT_LOS_MODELS or self.los != "random"):
+            raise ChannelSpecError(
+                f'soft_los is for the models {", ".join(SOFT_LOS_MODELS)} with los "random"'
+            )
         most = min(self.ue_antennas, self.gnb_antennas)
         if self.layers > most:
             raise ChannelSpecError(
