@@ -13,7 +13,7 @@ import numpy as np
 
 from cosim.plan import Plan
 from cosim.scenario import SemanticTraffic
-from cosim.scenario.names import SERVICE_CODEC
+from cosim.scenario.names import AUTO, SERVICE_CODEC
 from models.codecs import Codec, get_codec
 from models.codecs.base import ReceivedMessage
 from models.codecs.judging import judge
@@ -90,14 +90,16 @@ def measure_utilities(plan: Plan) -> Mapping[int, UtilityCurve]:
         traffic = flow.traffic
         if not isinstance(traffic, SemanticTraffic) or traffic.codec == SERVICE_CODEC:
             continue  # what is trained during the run has no accuracy beforehand
-        key = (traffic.codec, traffic.task, traffic.rung, traffic.budget_bytes)
+        # Where each message's rung is chosen, the default one stands for them.
+        rung = "default" if traffic.rung == AUTO else traffic.rung
+        key = (traffic.codec, traffic.task, rung, traffic.budget_bytes)
         if key not in known:
             known[key] = measure_utility(
                 get_codec(
                     traffic.codec, threads=models.threads, cut=models.cut, on_disk=models.cache
                 ),
                 traffic.task,
-                rung=traffic.rung,
+                rung=rung,
                 budget_bytes=traffic.budget_bytes,
                 samples=plan.scenario.mac.utility_samples,
             )

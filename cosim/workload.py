@@ -74,6 +74,7 @@ def build_workload(
     scenario = plan.scenario
     ledger = Ledger()
     profile = _profile(scenario, scenario.ues.profile)
+    edge_profile = _profile(scenario, scenario.models.edge_profile)
     book = Book()
     trainers, services = _trainers(plan, book, profile)
     semantic: list[tuple[Flow, SemanticTraffic]] = [
@@ -99,7 +100,7 @@ def build_workload(
         samples = tasks[traffic.task].test
         arrivals_s = plan.arrivals_s(flow)
         chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
-        kind, extra = source_kind(flow, answered)
+        kind, extra = source_kind(flow, answered, edge_profile)
         sources.append(
             kind(
                 node=flow.ue,
@@ -110,7 +111,7 @@ def build_workload(
                 task=traffic.task,
                 rung=traffic.rung,
                 budget_bytes=traffic.budget_bytes,
-                profile=profile,
+                profile=_profile(scenario, scenario.ues.profile_of(flow.ue)),
                 deadline_s=traffic.deadline_s,
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
@@ -119,7 +120,6 @@ def build_workload(
             )
         )
     _encode_all(sources, progress)
-    edge_profile = _profile(scenario, scenario.models.edge_profile)
     sink = SemanticSink(
         node=plan.edge_node,
         flows=[flow.number for flow, _ in semantic if flow.number not in answered],
@@ -254,7 +254,8 @@ def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
         if source.codec.name == SERVICE_CODEC:
             _encode_later(source)
             continue
-        groups[(source.codec.name, source.task, source.rung, source.budget_bytes)].append(source)
+        for rung in source.rungs:
+            groups[(source.codec.name, source.task, rung, source.budget_bytes)].append(source)
     total = sum(len(source.samples) for group in groups.values() for source in group)
     progress.phase("encoding", total)
     for (_, task, rung, budget_bytes), group in groups.items():
@@ -266,4 +267,4 @@ def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
             progress.step(len(batch))
         bounds = np.cumsum([0, *(len(source.samples) for source in group)])
         for source, first, last in zip(group, bounds[:-1], bounds[1:], strict=True):
-            source.set_encoded(encoded[first:last])
+            source.set_encoded(encoded[first:last], rung)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A UE's sender: samples arrive, the device part of a codec encodes them, their units are sent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -66,11 +66,21 @@ class SemanticSource(Agent):
         self._max_packet_bytes = max_packet_bytes
         self._packing = packing
         self._ledger = ledger
-        self._encoded: Sequence[EncodedMessage] = ()
+        self._encoded: Sequence[EncodedMessage] | Mapping[int, EncodedMessage] = ()
         self._device_free_s = 0.0
 
-    def set_encoded(self, encoded: Sequence[EncodedMessage]) -> None:
-        """Take the encoded messages, one a sample; the engine encodes all sources' together."""
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Return the rungs at which its samples must be encoded."""
+        return (self.rung,)
+
+    def set_encoded(self, encoded: Sequence[EncodedMessage], rung: str | None = None) -> None:
+        """Take the encoded messages, one a sample; the engine encodes all sources' together.
+
+        Args:
+            encoded: in the order of the samples.
+            rung: that they were encoded at, one of `rungs`; None: the only one.
+        """
         if len(encoded) != len(self.samples):
             raise ValueError(f"{len(encoded)} encoded messages for {len(self.samples)} samples")
         self._encoded = encoded

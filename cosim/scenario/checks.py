@@ -351,7 +351,9 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
             show(traffic.task),
             f"codec {show(traffic.codec)} has weights for {_listed(able)}",
         )
-    if not names.is_rung(traffic.codec, traffic.rung):
+    if traffic.rung == names.AUTO:
+        yield from _auto(traffic, at)
+    elif not names.is_rung(traffic.codec, traffic.rung):
         yield from _name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))
     if traffic.codec == names.SERVICE_CODEC:
         from cosim.scenario import finetuning_checks
@@ -364,6 +366,21 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
             show(traffic.max_packet_bytes),
             f"at least {least}: a packet holds whole units of codec {show(traffic.codec)}",
         )
+
+
+def _auto(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
+    measured = names.ladder_tasks(traffic.codec)
+    if traffic.task not in measured:
+        yield Problem(
+            f"{at}.rung",
+            show(traffic.rung),
+            f"the rungs of codec {show(traffic.codec)} were measured for "
+            f"{_listed(measured) or 'no task'}",
+            f"measure them: python -m models.codecs.ladder --task {traffic.task} "
+            f"--codec {traffic.codec}",
+        )
+    if traffic.feedback != "none":
+        yield Problem(f"{at}.feedback", show(traffic.feedback), f'"none" with rung = "{names.AUTO}"')
 
 
 def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
@@ -430,6 +447,8 @@ def _packet_size(scenario: Scenario, size_bytes: int, path: str) -> Iterator[Pro
 def _models(scenario: Scenario) -> Iterator[Problem]:
     known = names.profile_names()
     yield from _name("ues.profile", scenario.ues.profile, known)
+    for number, name in enumerate(scenario.ues.profiles):
+        yield from _name(f"ues.profiles.{number}", name, known)
     yield from _name("models.edge_profile", scenario.models.edge_profile, known)
     for name in scenario.profiles:
         if name not in known:

@@ -11,6 +11,9 @@ import sys
 SERVICE_CODEC = "split-lora"
 """The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
 
+AUTO = "auto"
+"""The rung of senders that choose each message's, see `cosim.agents.adaptive_source`."""
+
 _SERVICE_RUNGS = ("default", "int8", "int4", "int4-top16", "int4-top8")
 _SERVICE_RUNG_PATTERN = r"int[48](-top[1-9]\d{0,2})?"
 _SERVICE_UNIT_BYTES = 583  # version, position, scale and 576 values of 8 bits
@@ -45,6 +48,13 @@ def is_rung(codec: str, rung: str) -> bool:
     if codec == SERVICE_CODEC:
         return rung in _SERVICE_RUNGS or bool(re.fullmatch(_SERVICE_RUNG_PATTERN, rung))
     return is_rung(codec, rung)
+
+
+def ladder_tasks(codec: str) -> tuple[str, ...]:
+    """Return the tasks for which a codec's rungs were measured, so that one can be chosen."""
+    from models.compression import ladder_tasks
+
+    return ladder_tasks(codec)
 
 
 def codec_tasks(codec: str) -> tuple[str, ...] | None:

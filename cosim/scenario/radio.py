@@ -234,6 +234,15 @@ class UesSection(Section):
         min_length=1,
         max_length=64,
     )
+    profiles: Annotated[tuple[str, ...], Field(strict=False)] = quantity(
+        text="device profiles of the UEs in turn for semantic traffic; by default profile for all",
+        default_factory=tuple,
+        max_length=1000,
+    )
+
+    def profile_of(self, ue: int) -> str:
+        """Return the name of a UE's device profile."""
+        return self.profiles[ue % len(self.profiles)] if self.profiles else self.profile
 
 
 class MacSection(Section):

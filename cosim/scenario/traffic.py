@@ -84,7 +84,10 @@ class SemanticTraffic(BearerSection):
         "llm-token", "how a sample becomes units of bytes", min_length=1, max_length=64
     )
     rung: str = quantity(
-        "default", "operating point of the codec on its ladder", min_length=1, max_length=64
+        "default",
+        'operating point of the codec on its ladder; "auto": each UE chooses one for every message',
+        min_length=1,
+        max_length=64,
     )
     rate_hz: float = quantity(
         1.0, "messages a second of each UE, on average", unit="1/s", gt=0.0, le=1e5

@@ -10,8 +10,10 @@ from models.compression.controller import (
     LadderRung,
     NodeState,
     choose,
+    ladder_tasks,
     measured_ladder,
 )
+from models.compression.link import LinkEstimate
 from models.compression.profile import PROFILES, DeviceProfile, ProfileError, get_profile
 
 __all__ = [
@@ -20,9 +22,11 @@ __all__ = [
     "DeviceProfile",
     "LadderError",
     "LadderRung",
+    "LinkEstimate",
     "NodeState",
     "ProfileError",
     "choose",
     "get_profile",
+    "ladder_tasks",
     "measured_ladder",
 ]

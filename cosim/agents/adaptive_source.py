@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""A sender that chooses the rung of every message: `models.compression.choose` at work.
+
+Every sample is encoded at all rungs before simulated time starts; when it arrives, the sender
+weighs them with what it knows by then: its device's speed and how long it is still busy, the time
+to the deadline, its own bytes that are still under way, and an estimate of its link from when its
+earlier messages arrived. It is told of an arrival `ACK_S` later, at no cost in bytes: an idealised
+feedback channel.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cosim.agents.api import Action, Event, EventKind
+from cosim.agents.packetiser import HEADER_BYTES
+from cosim.agents.semantic_source import MESSAGE_NUMBER_BITS, SemanticSource
+from cosim.ledger import Message
+from models.codecs import EncodedMessage
+from models.codecs.base import cut_to_budget
+from models.compression import DeviceProfile, LadderRung, LinkEstimate, NodeState, choose
+
+ACK_S = 0.01
+"""Assumption: an arrival at the edge is known at the UE 10 ms later (a downlink slot and the way)."""
+FACTOR = 1.0
+
+
+class AdaptiveSource(SemanticSource):
+    """A source with a controller.
+
+    Args:
+        ladder: the rungs, as measured on validation samples.
+        edge_profile: the edge server's; its decoder's latency is taken off the time.
+        options: of `SemanticSource`.
+
+    Attributes:
+        link: what it has learnt of its link.
+    """
+
+    def __init__(
+        self, *, ladder: Sequence[LadderRung], edge_profile: DeviceProfile, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._ladder = {rung.name: rung for rung in ladder}
+        self._edge_profile = edge_profile
+        self._by_rung: dict[str, Sequence[EncodedMessage]] = {}
+        self._chosen: dict[int, EncodedMessage] = {}
+        self._under_way: list[Message] = []
+        self._before: dict[int, float] = {}
+        self.link = LinkEstimate()
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Return the rungs at which its samples must be encoded."""
+        return tuple(self._ladder)
+
+    def set_encoded(self, encoded: Sequence[EncodedMessage], rung: str | None = None) -> None:
+        """Take the messages of one rung."""
+        super().set_encoded(encoded, rung)
+        self._by_rung[rung or self.rung] = encoded
+
+    def handle(self, event: Event) -> Iterable[Action]:
+        """Choose the rung of a message before it is sent."""
+        if event.kind is not EventKind.TIMER:
+            return super().handle(event)
+        number = event.token
+        queue_bytes = self._learn(event.t_s)
+        self.rung, chosen = self._choose(number, event.t_s, queue_bytes)
+        self._encoded = {number: chosen}
+        actions = super().handle(event)
+        message = self._ledger.find((self._flow << MESSAGE_NUMBER_BITS) | number)
+        if message is not None:
+            self._under_way.append(message)
+            self._before[message.message_id] = queue_bytes
+        return actions
+
+    def _choose(
+        self, number: int, now_s: float, queue_bytes: float
+    ) -> tuple[str, EncodedMessage]:
+        candidates = {name: messages[number] for name, messages in self._by_rung.items()}
+        state = NodeState(
+            deadline_s=self._deadline_s,
+            rate_bps=0.0,  # the link's estimate says more
+            device_busy_s=max(0.0, self._device_free_s - now_s),
+            queue_bytes=queue_bytes,
+            edge_s=max(self._edge_s(name, message) for name, message in candidates.items()),
+        )
+        rungs = self._rungs_of(candidates)
+        # While the link is busy the UE's own next messages wait, and may lose what they are worth.
+        rate_hz = number / now_s if now_s > 0 else 0.0
+        price_per_s = FACTOR * rate_hz * max(rung.accuracy - rung.floor for rung in rungs)
+        choice = choose(rungs, self._profile, state, self.link, price_per_s)
+        chosen = candidates[choice.rung]
+        if choice.budget_bytes is None:
+            return choice.rung, chosen
+        room = max(1, choice.budget_bytes - HEADER_BYTES)
+        units, importance = cut_to_budget(chosen.units, chosen.importance, room)
+        return choice.rung, dataclasses.replace(chosen, units=units, importance=importance)
+
+    def _rungs_of(self, candidates: Mapping[str, EncodedMessage]) -> list[LadderRung]:
+        """Return the ladder with this sample's own bytes and operations."""
+        return [
+            dataclasses.replace(
+                self._ladder[name],
+                bytes_mean=float(self._payload_bytes(message)),
+                packet_bytes=float(self._max_packet_bytes),
+                units_mean=float(len(message.units)),
+                operations=message.operations,
+                memory_bytes=message.memory_bytes,
+            )
+            for name, message in candidates.items()
+        ]
+
+    def _payload_bytes(self, message: EncodedMessage) -> int:
+        """Return about the UDP payload that a message takes: its units and its packets' headers."""
+        size = sum(map(len, message.units))
+        return size + HEADER_BYTES * -(-size // (self._max_packet_bytes - HEADER_BYTES))
+
+    def _edge_s(self, rung: str, message: EncodedMessage) -> float:
+        cost = self.codec.decode_cost(message, task=self.task, rung=rung)
+        return self._edge_profile.latency_s(*cost)
+
+    def _learn(self, now_s: float) -> float:
+        """Take in what is known by now of earlier messages; return the bytes still under way."""
+        still, queue_bytes = [], 0.0
+        for message in self._under_way:
+            known = message.units_by(now_s - ACK_S)
+            whole = len(known) == message.units_sent
+            if whole or message.deadline_s + ACK_S <= now_s:
+                self._enter(message, known, whole)
+            else:
+                still.append(message)
+                queue_bytes += message.bytes_app * (1 - len(known) / message.units_sent)
+        self._under_way = still
+        return queue_bytes
+
+    def _enter(self, message: Message, known: Mapping[int, bytes], whole: bool) -> None:
+        """Tell the link's estimate of a message's first and last packet, and of one that is late.
+
+        What was under way before it had to arrive first, so it counts with the size.
+        """
+        arrivals: dict[float, int] = {}
+        for number in known:
+            at, data = message.received[number]
+            arrivals[at] = arrivals.get(at, HEADER_BYTES) + len(data)
+        size = self._before.pop(message.message_id)
+        steps = []
+        for at in sorted(arrivals):
+            size += arrivals[at]
+            steps.append((size, at - message.encoded_s))
+        for step in dict.fromkeys([*steps[:1], *steps[-1:]]):
+            self.link.arrived(*step)
+        if not whole:
+            rest = message.bytes_app - sum(arrivals.values())
+            packet = min(self._max_packet_bytes, max(rest, HEADER_BYTES))
+            self.link.missing(size + packet, message.deadline_s - message.encoded_s)
