@@ -21,7 +21,7 @@ from models.codecs.base import cut_to_budget
 from models.compression import DeviceProfile, LadderRung, LinkEstimate, NodeState, choose
 
 ACK_S = 0.01
-"""Assumption: an arrival at the edge is known at the UE 10 ms later (a downlink slot and the way)."""
+"""Assumption: the UE knows of an arrival at the edge 10 ms later (a downlink slot and the way)."""
 FACTOR = 1.0
 
 
@@ -74,9 +74,7 @@ class AdaptiveSource(SemanticSource):
             self._before[message.message_id] = queue_bytes
         return actions
 
-    def _choose(
-        self, number: int, now_s: float, queue_bytes: float
-    ) -> tuple[str, EncodedMessage]:
+    def _choose(self, number: int, now_s: float, queue_bytes: float) -> tuple[str, EncodedMessage]:
         candidates = {name: messages[number] for name, messages in self._by_rung.items()}
         state = NodeState(
             deadline_s=self._deadline_s,
