@@ -22,6 +22,7 @@ from cosim.agent_host import AgentHost
 from cosim.bridge import Batch, Bridge, Exchange, PeerDied, sim_schema
 from cosim.channel_process import channel_spec, spec_to_json
 from cosim.plan import Plan
+from cosim.plugins import ns3_libraries
 from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
@@ -100,6 +101,7 @@ class Session:
                     str(executable),
                     f"--channel-slots={channel.look_ahead_blocks}",
                     f"--channel-block-bytes={block_bytes}",
+                    *(f"--load={library}" for library in ns3_libraries()),
                 ],
                 stderr=self._stderr,
             )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The sections of the radio access network: channel, gNB, UEs, MAC."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,19 +19,21 @@ PositionM = Annotated[
 """x, y and height above ground in metres; TOML gives a list, hence not strict."""
 
 
-SchedulerName = Literal[
-    "pf",
-    "rr",
-    "max-ci",
-    "edf",
-    "m-lwdf",
-    "qos",
-    "importance-first",
-    "semantic-efficiency",
-    "marginal-utility",
-    "python",
-]
-"""Names of schedulers; `cosim.ns3_setup.SCHEDULERS` has their classes."""
+SCHEDULERS = {
+    "pf": "ns3::NrPfScheduler",
+    "rr": "ns3::NrRrScheduler",
+    "max-ci": "ns3::NrMaxCiScheduler",
+    "edf": "ns3::NrEdfScheduler",
+    "m-lwdf": "ns3::NrMlwdfScheduler",
+    "qos": "ns3::NrQosScheduler",
+    "importance-first": "ns3::NrImportanceScheduler",
+    "semantic-efficiency": "ns3::NrSemanticScheduler",
+    "marginal-utility": "ns3::NrUtilityScheduler",
+    "python": "ns3::NrExternalScheduler",
+}
+"""Scheduler of a scenario → its class in ns-3. Classes of one's own go by their own name."""
+OWN_SCHEDULER = re.compile(r"ns3::\w{1,100}")
+"""A class of a shared library that `--plugin` names."""
 
 
 class ChannelSection(Section):
@@ -248,16 +251,17 @@ class UesSection(Section):
 class MacSection(Section):
     """Scheduler, link adaptation, HARQ, power control and RLC."""
 
-    scheduler: SchedulerName = quantity(
+    scheduler: str = quantity(
         "pf",
         "rr round robin, pf proportional fair, max-ci best channel first, edf earliest deadline "
         "first, m-lwdf, qos (5QI priority and deadlines), importance-first (PDU-set importance), "
-        "semantic-efficiency, marginal-utility (measured accuracy a PRB), or python: a plugin's, "
-        "see python_scheduler; docs/schedulers.md has their formulas",
+        "semantic-efficiency, marginal-utility (measured accuracy a PRB), python: a plugin's, see "
+        "python_scheduler, or the ns-3 class of a library of your own, ns3::Name; "
+        "docs/schedulers.md has their formulas",
         source="Jalali et al., VTC 2000 (pf); Andrews et al., 2001 (m-lwdf); Yan et al., arXiv "
         "2201.06023 (semantic-efficiency)",
     )
-    ul_scheduler: SchedulerName | None = quantity(
+    ul_scheduler: str | None = quantity(
         None, "scheduler of the uplink; by default the same as scheduler"
     )
     pf_window_slots: float = quantity(

@@ -21,6 +21,8 @@
 #include "ns3/string.h"
 #include "ns3/uinteger.h"
 
+#include <dlfcn.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -92,6 +94,16 @@ Answer AskSetup(SetupExchange& exchange)
     return answer;
 }
 
+/// Loads a library whose classes register themselves, as if they had been built in.
+void Load(const std::string& library)
+{
+    // Never closed: objects of its classes live as long as the simulation.
+    if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+    {
+        throw SetupError("the plugin " + library + " cannot be loaded: " + dlerror());
+    }
+}
+
 /// \return the bandwidth parts of a setup, on neighbouring PRBs of the channel's blocks
 std::vector<NrBandwidthPart> BuildParts(const Answer& answer, NrBridgeChannelSource::Reader& blocks)
 {
@@ -140,7 +152,9 @@ std::vector<NrBandwidthPart> BuildParts(const Answer& answer, NrBridgeChannelSou
 }
 
 /// Runs the simulation that the engine asks for.
-void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
+void Simulate(uint32_t channelSlots,
+              uint32_t channelBlockBytes,
+              const std::vector<std::string>& libraries)
 {
     auto bridge = cosim::bridge::Bridge::FromEnvironment();
     try
@@ -157,6 +171,10 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
             cosim::sim::kChannelBlockChannel, channelSlots, channelBlockBytes);
         bridge->Start();
 
+        for (const auto& library : libraries)
+        {
+            Load(library);
+        }
         const Answer answer = AskSetup(setupExchange);
         const auto& setup = answer.setup;
         NrSimulation simulation(setup, BuildParts(answer, blocks), sink);
@@ -228,10 +246,17 @@ int main(int argc, char* argv[])
     command.Usage("Simulates what a SemCoSim engine asks for; started by `cosim run`.");
     command.AddValue("channel-slots", "channel blocks in flight", channelSlots);
     command.AddValue("channel-block-bytes", "bytes of a channel block", channelBlockBytes);
+    std::vector<std::string> libraries;
+    command.AddValue("load",
+                     "a shared library with classes of your own; repeatable",
+                     ns3::Callback<bool, const std::string&>([&libraries](const std::string& file) {
+                         libraries.push_back(file);
+                         return true;
+                     }));
     command.Parse(argc, argv);
     try
     {
-        Simulate(channelSlots, channelBlockBytes);
+        Simulate(channelSlots, channelBlockBytes, libraries);
     }
     catch (const SetupError& error)
     {

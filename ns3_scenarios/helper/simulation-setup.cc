@@ -340,9 +340,10 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         if (word == "default")
         {
             const std::string name = s.Word("attribute");
-            if (!Config::SetDefaultFailSafe(name, StringValue(s.Rest())))
+            const std::string value = s.Rest();
+            if (!Config::SetDefaultFailSafe(name, StringValue(value)))
             {
-                s.Fail("no attribute '" + name + "', or not such a value for it");
+                s.Fail("there is no attribute '" + name + "', or it cannot be '" + value + "'");
             }
         }
         else if (word == "global")

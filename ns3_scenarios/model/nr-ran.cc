@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <stdexcept>
 
 namespace ns3
 {
@@ -203,7 +204,14 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
         for (const bool uplink : {false, true})
         {
             const bool own = uplink && m_ulSchedulerType != NrScheduler::GetTypeId();
-            factory.SetTypeId(own ? m_ulSchedulerType : m_schedulerType);
+            const TypeId type = own ? m_ulSchedulerType : m_schedulerType;
+            if (!type.IsChildOf(NrScheduler::GetTypeId()) || !type.HasConstructor())
+            {
+                throw std::invalid_argument(type.GetName() +
+                                            " is no scheduler: one is derived from "
+                                            "ns3::NrScheduler and has AddConstructor");
+            }
+            factory.SetTypeId(type);
             cell.schedulers[uplink] = factory.Create<NrScheduler>();
             cell.schedulers[uplink]->SetCell(m_firstCell + index, uplink);
         }
