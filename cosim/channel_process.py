@@ -69,6 +69,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         rt_samples=channel.rt_samples,
         rt_paths=channel.rt_paths,
         rt_step_m=channel.rt_step_m,
+        rt_search_m=channel.rt_search_m,
         blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,

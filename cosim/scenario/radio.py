@@ -129,6 +129,14 @@ class ChannelSection(Section):
         gt=0.0,
         le=1000.0,
     )
+    rt_search_m: float = quantity(
+        2.0,
+        "way of the fastest UE after which the surfaces that may make a path are looked for anew; "
+        "until then paths are traced over those known (rt_step_m or less: always looked for)",
+        unit="m",
+        gt=0.0,
+        le=1000.0,
+    )
     cache: bool = quantity(
         False,
         "keep blocks on disk under the hash of all that they follow from, for the next run with "
