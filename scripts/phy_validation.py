@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Numbers and figures of docs/validation.md: `python scripts/phy_validation.py [--figures DIR]`.
 
-Sections (--only NAME, repeatable): bler, lena, geometry, eesm.
+Sections (--only NAME, repeatable): bler, lena, aff3ct, harq, geometry, eesm.
 """
 
 import argparse

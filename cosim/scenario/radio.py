@@ -319,6 +319,12 @@ class MacSection(Section):
         min_length=1,
         max_length=1000,
     )
+    eesm_betas: Literal["sionna", "semcosim"] = quantity(
+        "sionna",
+        "betas of effective SINR mapping: those of Sionna's package, or our own, fitted with "
+        "`cosim phy eesm`",
+        source="docs/validation.md, Effective SINR",
+    )
     bler_target: float = quantity(
         0.1,
         "block error rate of first transmissions that link adaptation aims at",
