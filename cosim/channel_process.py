@@ -13,11 +13,10 @@ import math
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.plan import Plan
 from sionna_phy.channel import (
     ChannelBlockArray,
     ChannelProducer,
@@ -29,8 +28,14 @@ from sionna_phy.channel.cached import CachedProducer, default_folder
 from sionna_phy.channel.llvm import LlvmError
 from sionna_phy.channel.raytraced import RayTracingError
 
+if TYPE_CHECKING:
+    from cosim.plan import Plan  # the process itself, which ns-3 waits for, needs no scenario
 
-def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
+WITHOUT_SIONNA = ("constant", "distance", "replay", "rt")
+"""Models that compute in this process without Sionna; traced rays come from a child."""
+
+
+def channel_spec(plan: "Plan", *, prbs: int) -> ChannelSpec:
     """Return the description of all links of a plan."""
     scenario = plan.scenario
     channel, gnb, ues = scenario.channel, scenario.gnb, scenario.ues
@@ -120,6 +125,10 @@ def main() -> int:
     clock = Clock()
     try:
         with clock:
+            if spec.model not in WITHOUT_SIONNA:
+                from sionna_phy.lean_import import import_sionna
+
+                import_sionna()
             producer: ChannelProducer = (
                 CachedProducer(spec, default_folder()) if cached else make_producer(spec)
             )
