@@ -14,9 +14,9 @@ NATIVE := CMakeLists.txt $(shell find cosim ns3_scenarios \( -name '*.cc' -o -na
 ALONE := tests/bridge tests/cosim/test_faults.py
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean
+.PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean crosscheck-tensorflow
 help:
-	@echo "make demo | test | test-fast | bench | docs | lint | format | clean"
+	@echo "make demo | test | test-fast | bench | docs | lint | format | clean | crosscheck-tensorflow"
 
 setup: $(VENV)/.assets
 
@@ -47,6 +47,20 @@ test-fast: SELECT := -m "not slow"
 
 bench: setup
 	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+# Our block error table against Sionna 1.2.2 on TensorFlow, in an environment of its own (1.5 GB, some minutes; no part
+# of the tests). The counts are in build/crosscheck/points.json; a second call measures what is missing.
+CROSSCHECK := build/crosscheck
+$(CROSSCHECK)/.ready: requirements/crosscheck-tensorflow.txt
+	@mkdir -p $(CROSSCHECK)
+	@$(PYTHON) -m venv $(CROSSCHECK)/venv
+	@$(CROSSCHECK)/venv/bin/pip install --quiet -r requirements/crosscheck-tensorflow.txt
+	@$(CROSSCHECK)/venv/bin/pip install --quiet --no-deps $$(sed -n 's/^# --no-deps: //p' requirements/crosscheck-tensorflow.txt)
+	@touch $@
+
+crosscheck-tensorflow: $(CROSSCHECK)/.ready
+	@CUDA_VISIBLE_DEVICES= $(CROSSCHECK)/venv/bin/python scripts/crosscheck_tensorflow.py measure --out $(CROSSCHECK)/points.json
+	@$(PYTHON) scripts/crosscheck_tensorflow.py compare $(CROSSCHECK)/points.json
 
 # The site in build/site; a warning is an error.
 docs: setup

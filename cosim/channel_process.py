@@ -13,12 +13,10 @@ import math
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.plan import Plan
-from cosim.scenario import Scenario
 from sionna_phy.channel import (
     ChannelBlockArray,
     ChannelProducer,
@@ -30,8 +28,16 @@ from sionna_phy.channel.cached import CachedProducer, default_folder
 from sionna_phy.channel.llvm import LlvmError
 from sionna_phy.channel.raytraced import RayTracingError
 
+if TYPE_CHECKING:
+    # The process itself, which ns-3 waits for, needs no scenario.
+    from cosim.plan import Plan
+    from cosim.scenario import Scenario
 
-def prb_offsets_hz(scenario: Scenario) -> tuple[float, ...] | None:
+WITHOUT_SIONNA = ("constant", "distance", "replay", "rt")
+"""Models that compute in this process without Sionna; traced rays come from a child."""
+
+
+def prb_offsets_hz(scenario: "Scenario") -> tuple[float, ...] | None:
     """Return the centres of all bandwidth parts' PRBs relative to the carrier frequency.
 
     The parts lie side by side and the carrier frequency is in the middle of them all; within a
@@ -50,7 +56,7 @@ def prb_offsets_hz(scenario: Scenario) -> tuple[float, ...] | None:
     return tuple(centres)
 
 
-def channel_spec(plan: Plan) -> ChannelSpec:
+def channel_spec(plan: "Plan") -> ChannelSpec:
     """Return the description of all links of a plan."""
     scenario = plan.scenario
     channel, gnb, ues = scenario.channel, scenario.gnb, scenario.ues
@@ -90,6 +96,7 @@ def channel_spec(plan: Plan) -> ChannelSpec:
         rt_samples=channel.rt_samples,
         rt_paths=channel.rt_paths,
         rt_step_m=channel.rt_step_m,
+        rt_search_m=channel.rt_search_m,
         blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,
@@ -140,6 +147,10 @@ def main() -> int:
     clock = Clock()
     try:
         with clock:
+            if spec.model not in WITHOUT_SIONNA:
+                from sionna_phy.lean_import import import_sionna
+
+                import_sionna()
             producer: ChannelProducer = (
                 CachedProducer(spec, default_folder()) if cached else make_producer(spec)
             )

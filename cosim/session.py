@@ -167,7 +167,8 @@ class Session:
     def _answer_setup(self, setup: Exchange) -> None:
         text = ns3_setup.setup_text(self._plan, self._workload.utilities).encode()
         shape, bler = ns3_setup.table_payload(self._table)
-        beta = beta_of(self._plan.scenario.mac.mcs_table)
+        mac = self._plan.scenario.mac
+        beta = beta_of(mac.mcs_table, mac.eesm_betas)
         parts = [
             (ns3_setup.PART_TEXT, (0, 0, 0), text),
             (ns3_setup.PART_BLER, shape, bler),
@@ -246,6 +247,7 @@ class Session:
             },
             "counters": self._recorder.counters,
             "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
+            "eesm_betas": self._plan.scenario.mac.eesm_betas,
             "channel": {
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,

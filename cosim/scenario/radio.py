@@ -132,6 +132,14 @@ class ChannelSection(Section):
         gt=0.0,
         le=1000.0,
     )
+    rt_search_m: float = quantity(
+        2.0,
+        "way of the fastest UE after which the surfaces that may make a path are looked for anew; "
+        "until then paths are traced over those known (rt_step_m or less: always looked for)",
+        unit="m",
+        gt=0.0,
+        le=1000.0,
+    )
     cache: bool = quantity(
         False,
         "keep blocks on disk under the hash of all that they follow from, for the next run with "
@@ -323,6 +331,12 @@ class MacSection(Section):
         "points of its package, 1.79 dB apart), or a file (.json) written by `cosim phy bler`",
         min_length=1,
         max_length=1000,
+    )
+    eesm_betas: Literal["sionna", "semcosim"] = quantity(
+        "sionna",
+        "betas of effective SINR mapping: those of Sionna's package, or our own, fitted with "
+        "`cosim phy eesm`",
+        source="docs/validation.md, Effective SINR",
     )
     bler_target: float = quantity(
         0.1,

@@ -75,6 +75,8 @@ class ChannelSpec:
         rt_paths: room for candidate paths of a cell and UE.
         rt_step_m: way of the fastest UE after which paths are found anew; until then they turn with
             their Doppler shifts.
+        rt_search_m: way of the fastest UE after which the surfaces that may make a path are looked
+            for anew.
         blocks_needed: blocks that will be asked for; None: unknown.
         block_duration_s: simulated time of a block.
         samples_per_block: channel samples in it.
@@ -123,6 +125,7 @@ class ChannelSpec:
     rt_samples: int = 100_000
     rt_paths: int = 2000
     rt_step_m: float = 0.5
+    rt_search_m: float = 2.0
     blocks_needed: int | None = None
     block_duration_s: float = 0.1
     samples_per_block: int = 20
@@ -163,7 +166,7 @@ class ChannelSpec:
                 raise ChannelSpecError(f"{name} must be 1 or more, not {getattr(self, name)}")
         positive = (
             "carrier_frequency_hz", "subcarrier_spacing_hz", "block_duration_s", "delay_spread_s",
-            "rt_step_m",
+            "rt_step_m", "rt_search_m",
         )  # fmt: skip
         for name in positive:
             if not getattr(self, name) > 0 or not np.isfinite(getattr(self, name)):
