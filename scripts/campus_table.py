@@ -35,13 +35,11 @@ def semantic(run: Path, traffic: object) -> str:
         f"{1e3 * seconds.median():.0f} ms in the median, {1e3 * seconds.quantile(0.95):.0f} at 95 %"
     )
     if mine["model_version"].notna().any():
-        half = mine["model_version"].median()
-        for name, part in (
-            ("first", mine[mine["model_version"] <= half]),
-            ("later", mine[mine["model_version"] > half]),
-        ):
+        half = int(mine["model_version"].max()) // 2
+        first = mine["model_version"] <= half
+        for name, part in ((f"to {half}", mine[first]), (f"after {half}", mine[~first])):
             if len(part):
-                text += f"; {name} versions right {share(part['correct'])}"
+                text += f"; versions {name} right {share(part['correct'])}"
     return text
 
 
