@@ -214,7 +214,7 @@ class TrainerServer(TransportAgent):
             for client in self._clients:
                 if client not in self.watch.absent:
                     values = setup.strategy.configure_fit(client, setup.ranks[client])
-                    cut = setup.cuts[client]
+                    cut = self.fit.cuts[client]
                     self._send_weights(client, Kind.SERVICE, values, setup.rounds, cut)
         if setup.stop_when_done:
             self.later(1.0, self.stop)
