@@ -103,7 +103,7 @@ def main() -> None:
         service(axes[2], folder)
     for axis, name in zip(axes[:2], ("simulated time / s", "bytes sent / MB"), strict=True):
         axis.set_xlabel(name)
-        axis.set_xscale("log")
+        axis.set_xscale("log" if len(runs) > 1 else "linear")
     for axis in axes:
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("test accuracy")
