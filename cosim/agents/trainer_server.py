@@ -100,6 +100,7 @@ class TrainerServer(TransportAgent):
             self._finish_if_all_are_done()
         else:
             session = self._sessions[client]
+            session.given_up = True
             if session.round == self._round and not session.late:
                 session.late, session.end_s = True, self.now_s
             self._work.leave(client, closed=False)
@@ -109,7 +110,11 @@ class TrainerServer(TransportAgent):
     def _begin_round(self) -> None:
         setup = self._setup
         self._round += 1
-        busy = {c for c, s in self._sessions.items() if setup.use_late and s.result is None}
+        busy = {
+            client
+            for client, session in self._sessions.items()
+            if setup.use_late and session.result is None and not session.given_up
+        }
         free = [c for c in self._clients if c not in busy and c not in self.watch.absent]
         chosen = setup.choose(free, self.fit.rate_bps, self.fit.round_s) if free else []
         self._waiting = set(chosen)

@@ -171,11 +171,12 @@ def test_a_killed_client_stops_nobody(model, options):
         )
 
 
-def test_a_client_that_was_given_up_is_asked_until_it_is_there_again(model):
+@pytest.mark.parametrize("late", ["drop", "use"])
+def test_a_client_that_was_given_up_is_asked_until_it_is_there_again(model, late):
     # Nothing gets through to client 1 and from it for 30 s, longer than the transport repeats.
     _, setup, loop = make(
         model, clients=2, rounds=40, local_steps=1, round_deadline_s=4.0, absent_after_s=4.0,
-        evaluate_samples=0,
+        evaluate_samples=0, late=late,
     )  # fmt: skip
     loop.deaf_from, loop.deaf_until = {1: 0.02}, {1: 30.0}
     loop.slow = {0: 0.3}  # four messages in a round: 1.2 s
