@@ -86,6 +86,8 @@ class TrainerClient(TransportAgent):
             kind = Kind(data[0]) if data else None
             if kind in (Kind.WEIGHTS, Kind.SERVICE):
                 self._take_weights(decode_weights(data, self._setup.device_shapes(cut_in(data))))
+            elif kind is Kind.PING:
+                pass  # the transport has acknowledged it, which is all
             elif kind is Kind.GRADIENT:
                 self._take_gradient(self._decode(delivery))
             elif kind is Kind.POOLED:

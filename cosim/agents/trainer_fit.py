@@ -15,13 +15,14 @@ class ClientFit:
     Attributes:
         rate_bps: client → uplink rate that it reached.
         round_s: client → how long its last finished round took.
+        cuts: client → the layers that it has.
     """
 
     def __init__(self, setup: TrainingSetup) -> None:
         self._setup = setup
         self.rate_bps: dict[int, float] = {}
         self.round_s: dict[int, float] = {}
-        self._cuts = dict(setup.cuts)
+        self.cuts = dict(setup.cuts)
         self._missed: set[int] = set()
         self._fresh: set[int] = set()
 
@@ -52,7 +53,7 @@ class ClientFit:
 
         One layer fewer after a round that it missed, otherwise what `Placement.choose` says.
         """
-        setup, cut = self._setup, self._cuts[client]
+        setup, cut = self._setup, self.cuts[client]
         if setup.placement is None:
             return cut
         if client in self._missed:
@@ -67,5 +68,5 @@ class ClientFit:
                 deadline_s=setup.round_deadline_s,
                 deepest=setup.deepest[client],
             )
-        self._cuts[client] = cut
+        self.cuts[client] = cut
         return cut

@@ -11,12 +11,14 @@ from cosim.agents.trainer_edge import EdgeWork
 from cosim.agents.trainer_fit import ClientFit
 from cosim.agents.trainer_session import Session, write_row
 from cosim.agents.trainer_setup import TrainingSetup, snapshot
+from cosim.agents.trainer_watch import Watch
 from cosim.agents.transport import Peer, TransportAgent
 from models.federated.lowrank import cut_rank
 from models.federated.sides import EdgeSide
 from models.federated.split import Tensors
 from models.federated.strategy import FitResult
 from models.federated.wire import (
+    HEADER,
     Kind,
     Message,
     MessageError,
@@ -38,7 +40,7 @@ class TrainerServer(TransportAgent):
 
     Attributes:
         fit: which rank and cut each client gets.
-        absent: clients that were given up, until something of them is heard.
+        watch: which clients are there.
         refused: messages that were damaged or not the ones expected, with reasons.
     """
 
@@ -57,11 +59,9 @@ class TrainerServer(TransportAgent):
         self._sessions: dict[int, Session] = {}
         self._waiting: set[int] = set()
         self._late_results: list[Session] = []
-        # Who is to send something, with what had been heard of them and since when.
-        self._silent: dict[int, tuple[int, float]] = {}
+        self.watch = Watch(self.endpoints, setup.absent_s)
         self._is_over = False
         self.fit = ClientFit(setup)
-        self.absent: set[int] = set()
         self._rounds_of: dict[int, int] = dict.fromkeys(self._clients, 0)
         self._work = EdgeWork(self, setup)
         self._central = CentralWork(setup)
@@ -75,33 +75,23 @@ class TrainerServer(TransportAgent):
         if setup.design == "centralised":
             self._waiting = set(self._clients)
             for client in self._clients:
-                self._expect(client)
+                self.watch.expect(client, self.now_s)
         else:
             self.later(setup.start_s, self._begin_round)
-        self.later(setup.start_s + setup.absent_s, self._watch)
+        self.later(setup.start_s + setup.absent_s, self._look)
 
-    def _watch(self) -> None:
+    def _look(self) -> None:
         """Give up who was to send something and has not for `absent_s`."""
-        absent_s = self._setup.absent_s
         if self._is_over:
             return
-        self.later(absent_s, self._watch)
-        for client, (before, since_s) in sorted(self._silent.items()):
-            heard = self.endpoints[client].received_bytes
-            if heard != before or self._work.has_sent(client):
-                self._silent[client] = (heard, self.now_s)
-            elif self.now_s - since_s >= absent_s - 1e-9:
-                self._give_up(client)
-
-    def _expect(self, client: int) -> None:
-        """Note that a client is to send something from now on, or already was."""
-        heard = self.endpoints[client].received_bytes
-        self._silent.setdefault(client, (heard, self.now_s))
+        self.later(self._setup.absent_s, self._look)
+        for client in self.watch.look(self.now_s, self._work.has_sent):
+            self._give_up(client)
+        for client in self.watch.to_ask():
+            self.send(client, HEADER.pack(Kind.PING, 0, 0, 0, 0, 0, 0))
 
     def _give_up(self, client: int) -> None:
         """Go on without a client."""
-        self.absent.add(client)
-        del self._silent[client]
         self._waiting.discard(client)
         if self._setup.design == "centralised":
             if not self._waiting:
@@ -110,6 +100,7 @@ class TrainerServer(TransportAgent):
             self._finish_if_all_are_done()
         else:
             session = self._sessions[client]
+            session.given_up = True
             if session.round == self._round and not session.late:
                 session.late, session.end_s = True, self.now_s
             self._work.leave(client, closed=False)
@@ -119,8 +110,12 @@ class TrainerServer(TransportAgent):
     def _begin_round(self) -> None:
         setup = self._setup
         self._round += 1
-        busy = {c for c, s in self._sessions.items() if setup.use_late and s.result is None}
-        free = [c for c in self._clients if c not in busy and c not in self.absent]
+        busy = {
+            client
+            for client, session in self._sessions.items()
+            if setup.use_late and session.result is None and not session.given_up
+        }
+        free = [c for c in self._clients if c not in busy and c not in self.watch.absent]
         chosen = setup.choose(free, self.fit.rate_bps, self.fit.round_s) if free else []
         self._waiting = set(chosen)
         self._work.begin_round(chosen)
@@ -152,7 +147,7 @@ class TrainerServer(TransportAgent):
             rate = setup.work.learning_rate
             session.edge = EdgeSide(model, model.spec.edge_part(values), rate)
         self._sessions[client] = session
-        self._expect(client)
+        self.watch.expect(client, self.now_s)
         self._send_weights(client, Kind.WEIGHTS, values, number, model.spec.cut)
 
     def _send_weights(
@@ -222,9 +217,9 @@ class TrainerServer(TransportAgent):
         setup, self._is_over = self._setup, True
         if setup.design.startswith("split"):
             for client in self._clients:
-                if client not in self.absent:
+                if client not in self.watch.absent:
                     values = setup.strategy.configure_fit(client, setup.ranks[client])
-                    cut = setup.cuts[client]
+                    cut = self.fit.cuts[client]
                     self._send_weights(client, Kind.SERVICE, values, setup.rounds, cut)
         if setup.stop_when_done:
             self.later(1.0, self.stop)
@@ -255,7 +250,7 @@ class TrainerServer(TransportAgent):
     def message(self, peer: int, delivery: Delivery) -> None:
         """Take a message of a client."""
         data = delivery.data
-        self.absent.discard(peer)
+        self.watch.absent.pop(peer, None)
         try:
             kind = Kind(data[0]) if data else None
             if kind is Kind.UPDATE:
@@ -264,7 +259,7 @@ class TrainerServer(TransportAgent):
                 self._take_rows(peer, delivery)
             elif kind is Kind.TEXTS:
                 self._central.take_texts(peer, data)
-                self._silent.pop(peer, None)
+                self.watch.done(peer)
                 self._waiting.discard(peer)
                 if not self._waiting:
                     self._begin_centrally()
@@ -318,7 +313,7 @@ class TrainerServer(TransportAgent):
             session.losses = [message.loss]
         session.result = FitResult(client, tensors, message.samples, message.version)
         session.end_s = self.now_s
-        self._silent.pop(client, None)
+        self.watch.done(client)
         self.fit.measured(
             client,
             took_s=self.now_s - session.start_s,
@@ -352,7 +347,7 @@ class TrainerServer(TransportAgent):
 
     def _finish_if_all_are_done(self) -> None:
         done = {c for c, n in self._rounds_of.items() if n >= self._setup.rounds}
-        if done | self.absent == set(self._clients):
+        if done | self.watch.absent.keys() == set(self._clients):
             self._finish()
 
     # Centralised training

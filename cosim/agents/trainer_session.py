@@ -20,6 +20,8 @@ class Session:
         sent: (all bytes, message bytes) sent to the client before it.
         received: the same of what the client had sent.
         edge: the client's own copy of the server model, if it has one.
+        late: the round was over, or the client given up, before the result came.
+        given_up: nobody waits for the result any more.
     """
 
     round: int
@@ -36,6 +38,7 @@ class Session:
     end_s: float = math.nan
     late: bool = False
     used: bool = False
+    given_up: bool = False
 
     def rate_bps(self, end: ArqEndpoint, now_s: float) -> float:
         """Return the uplink rate that the client reached, the whole round's if nothing better.

@@ -157,10 +157,9 @@ def service_problems(scenario: Scenario, traffic: SemanticTraffic, at: str) -> I
             f"{at}.ues", show(traffic.ues), "UEs that the entry of kind finetuning has too"
         )
     uneven = entry.ranks is not None or entry.adapt_rank
-    uneven |= entry.cut_layers is not None or entry.adapt_cut
     if not entry.design.startswith("split") or entry.aggregator == "clustered" or uneven:
         yield Problem(
             f"{at}.codec",
             show(traffic.codec),
-            "the fine-tuning entry must have a split design, no clusters, one rank and one cut",
+            "the fine-tuning entry must have a split design, no clusters and one rank for all",
         )

@@ -64,6 +64,8 @@ class Kind(IntEnum):
     """Centralised: compressed samples."""
     SERVICE = 8
     """Values that go into service at a device, outside of a round."""
+    PING = 9
+    """A header, to a client that was given up: its acknowledgement tells that it is there again."""
 
 
 @dataclass(frozen=True)
