@@ -323,7 +323,9 @@ def _auto(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
             f"--codec {traffic.codec}",
         )
     if traffic.feedback != "none":
-        yield Problem(f"{at}.feedback", show(traffic.feedback), f'"none" with rung = "{names.AUTO}"')
+        yield Problem(
+            f"{at}.feedback", show(traffic.feedback), f'"none" with rung = "{names.AUTO}"'
+        )
 
 
 def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
