@@ -38,7 +38,7 @@ class LadderRung:
         operations: of the device for a message.
         memory_bytes: memory traffic of the device for a message.
         packet_bytes: what arrives whole or not at all; 0: any part of a message may arrive.
-        curve: accuracies with the first units only, at even shares from 0 to 1; empty: not measured.
+        curve: accuracies with the first units only, at even shares from 0 to 1; empty: unknown.
     """
 
     name: str

@@ -121,8 +121,14 @@ def _block(layer: Layer, key: Tensor, value: Tensor) -> nn.ModuleDict:
     return block
 
 
-def make_device_model(task: str = "sentiment") -> tuple[DeviceModel, LlamaBackbone]:
+def make_device_model(
+    task: str = "sentiment", texts: int = 300
+) -> tuple[DeviceModel, LlamaBackbone]:
     """Return the device's part for a task, and the language model that it was taken from.
+
+    Args:
+        task: name of the task.
+        texts: training samples that the student is distilled from.
 
     Raises:
         BackboneError: the language model is no Llama model.
@@ -131,8 +137,8 @@ def make_device_model(task: str = "sentiment") -> tuple[DeviceModel, LlamaBackbo
     if not isinstance(backbone, LlamaBackbone):
         raise BackboneError(f"{backbone.name} is no Llama model: it cannot be exported here")
     weights = load_weights("llm-token", task)
-    texts = [sample.text for sample in get_task(task).train[:300]]
-    student = linear_student(backbone, _LAYERS, weights.cut, texts)
+    chosen = [sample.text for sample in get_task(task).train[:texts]]
+    student = linear_student(backbone, _LAYERS, weights.cut, chosen)
     with torch.no_grad():
         return DeviceModel(backbone, student, weights).eval(), backbone
 
