@@ -4,6 +4,7 @@
     python scripts/study_figures.py schedulers campaigns/schedulers docs/images/studies
     python scripts/study_figures.py separation campaigns/separation docs/images/studies
     python scripts/study_figures.py learning campaigns/learning docs/images/studies
+    python scripts/study_figures.py controller campaigns/controller docs/images/studies
 
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
@@ -128,10 +129,55 @@ def learning(results: pd.DataFrame) -> plt.Figure:
     return figure
 
 
+def whole_runs(results: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Return a row a run from rows a rung: a controller's run has several."""
+    rows = []
+    for (value, seed), group in results.groupby([setting, "seed"], sort=False):
+        count = group["messages"].sum()
+        rows.append(
+            {
+                setting: value,
+                "seed": seed,
+                "messages": count,
+                SHARE: (group["goodput_hz"] * group["simulated_s"]).sum() / count,
+                "goodput_hz": group["goodput_hz"].sum(),
+                "accuracy": (group["accuracy"] * group["messages"]).sum() / count,
+                "bytes_per_message": (group["bytes_per_message"] * group["messages"]).sum() / count,
+                "air_bytes_per_message": (
+                    (group["air_bytes_per_message"] * group["messages"]).sum() / count
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def controller(results: pd.DataFrame) -> plt.Figure:
+    """The controller's choice against every fixed rung."""
+    setting = "traffic.0.rung"
+    runs = whole_runs(results, setting)
+    metrics = ["goodput_hz", SHARE, "accuracy", "bytes_per_message", "air_bytes_per_message"]
+    table(runs, [setting], metrics)
+    chosen = runs[runs[setting] == "auto"].set_index("seed")
+    for rung, group in runs.groupby(setting, sort=False):
+        if rung != "auto":
+            for y in ("goodput_hz", SHARE):
+                d = paired_difference(group.set_index("seed")[y], chosen[y])
+                print(f"auto - {rung}, {y}: {d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]")
+    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    found = over_seeds(runs, [setting], ["goodput_hz"])
+    axis.errorbar(found[setting], found["mean"], yerr=found["high"] - found["mean"], fmt="o",
+                  capsize=2)  # fmt: skip
+    axis.set_ylabel(UNITS["goodput_hz"])
+    axis.grid(alpha=0.3)
+    plt.setp(axis.get_xticklabels(), rotation=30, ha="right")
+    return figure
+
+
 def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    drawn = {"schedulers": schedulers, "separation": separation, "learning": learning}[name]
+    drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
+             "controller": controller}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     figure = drawn(load(folder))
     out.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,9 @@
 
 Every sample is encoded at all rungs before simulated time starts; when it arrives, the sender
 weighs them with what it knows by then: its device's speed and how long it is still busy, the time
-to the deadline, its own bytes that are still under way, and an estimate of its link from when its
-earlier messages arrived. It is told of an arrival `ACK_S` later, at no cost in bytes: an idealised
-feedback channel.
+to the deadline, its own bytes that are still under way, an estimate of its link from when its
+earlier messages arrived, and how often samples come. It is told of an arrival `ACK_S` later, at no
+cost in bytes: an idealised feedback channel.
 """
 
 import dataclasses
@@ -21,8 +21,7 @@ from models.codecs.base import cut_to_budget
 from models.compression import DeviceProfile, LadderRung, LinkEstimate, NodeState, choose
 
 ACK_S = 0.01
-"""Assumption: the UE knows of an arrival at the edge 10 ms later (a downlink slot and the way)."""
-FACTOR = 1.0
+"""Assumption: an arrival at the edge is known at the UE 10 ms later (the way and a slot)."""
 
 
 class AdaptiveSource(SemanticSource):
@@ -86,7 +85,7 @@ class AdaptiveSource(SemanticSource):
         rungs = self._rungs_of(candidates)
         # While the link is busy the UE's own next messages wait, and may lose what they are worth.
         rate_hz = number / now_s if now_s > 0 else 0.0
-        price_per_s = FACTOR * rate_hz * max(rung.accuracy - rung.floor for rung in rungs)
+        price_per_s = rate_hz * max(rung.accuracy - rung.floor for rung in rungs)
         choice = choose(rungs, self._profile, state, self.link, price_per_s)
         chosen = candidates[choice.rung]
         if choice.budget_bytes is None:

@@ -5,6 +5,10 @@ J. Duda, "Asymmetric numeral systems", arXiv 1311.2540, its range variant. A uni
 symbols, so the state is one Python integer that grows without renormalisation: a unit's bytes are
 the state's, and every unit is decoded by itself with tables that both sides have. A decoder that
 is through must be back at the initial state, which damaged bytes hardly ever lead to.
+
+Own code and no library, for units of about 19 bytes: of constriction 0.5 (MIT or Apache-2.0) the
+ANS coder took 12 % more bytes and the range coder 6 % more on 50 pictures
+(benchmarks/models/entropy_coding.py), and its range coder has no such check at the end.
 """
 
 import bisect

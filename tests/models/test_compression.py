@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Smaller versions of the language model, and the choice among rungs."""
 
+import dataclasses
 import importlib.util
 import math
 
@@ -17,8 +18,10 @@ from models.compression import (
     DeviceProfile,
     LadderError,
     LadderRung,
+    LinkEstimate,
     NodeState,
     choose,
+    ladder_tasks,
     measured_ladder,
 )
 from models.compression.variants import (
@@ -109,7 +112,7 @@ def test_bad_states_and_ladders_are_named():
         NodeState(deadline_s=1.0, rate_bps=math.nan)
     with pytest.raises(LadderError, match="at least one rung"):
         choose([], DEVICE, NodeState(deadline_s=1.0, rate_bps=1.0))
-    with pytest.raises(LadderError, match=r"models\.codecs\.evaluate --task nope"):
+    with pytest.raises(LadderError, match=r"models\.codecs\.ladder --task nope"):
         measured_ladder("nope", "llm-token", operations=1.0, memory_bytes=0.0)
 
 
@@ -119,6 +122,99 @@ def test_the_shipped_ladder_has_all_named_rungs():
     assert "default" not in by_name
     assert by_name["d8-int4-top8"].bytes_mean < by_name["d32-int8"].bytes_mean
     assert by_name["d32-int8"].accuracy > by_name["d32-int8"].floor
+    assert "sentiment" in ladder_tasks("llm-token")
+    for rung in ladder:
+        assert rung.accuracy_at(1.0) == rung.accuracy and rung.accuracy_at(0.0) == rung.floor
+
+
+def test_between_measured_shares_accuracy_is_interpolated():
+    rung = LadderRung("r", 0.9, 0.5, 100.0, 10.0, 0.0, 0.0, curve=(0.5, 0.7, 0.9))
+    # a quarter lies half-way between 0.5 (nothing) and 0.7 (half of the units)
+    assert rung.accuracy_at(0.25) == pytest.approx(0.6)
+    assert rung.accuracy_at(0.75) == pytest.approx(0.8)
+
+
+class Sure:
+    """A link by hand: so many bytes a second after an access delay, and nothing beyond."""
+
+    def __init__(self, access_s, bytes_s):
+        self.access_s, self.bytes_s = access_s, bytes_s
+
+    def chances(self, sizes, seconds):
+        return [float(self.access_s + size / self.bytes_s <= seconds) for size in sizes]
+
+    def airtime_s(self, size):
+        return size / self.bytes_s
+
+
+def packets(rung, size):
+    return dataclasses.replace(rung, packet_bytes=size, curve=(rung.floor, rung.accuracy))
+
+
+def test_only_whole_packets_arrive():
+    # fine is ready after 20 ms; 80 ms at 10 kB/s are 800 bytes: two packets of 300 of its 1000.
+    # 0.5 + 0.3·0.6 = 0.68 < 0.7 of coarse, which is one packet.
+    choice = choose(
+        [packets(COARSE, 300.0), packets(FINE, 300.0)],
+        DEVICE,
+        NodeState(deadline_s=0.1, rate_bps=0.0),
+        Sure(0.0, 1e4),
+    )
+    assert (choice.rung, choice.budget_bytes) == ("coarse", None)
+    (fine,) = [packets(FINE, 300.0)]
+    choice = choose([fine], DEVICE, NodeState(deadline_s=0.1, rate_bps=0.0), Sure(0.0, 1e4))
+    assert choice.utility == pytest.approx(0.68) and choice.budget_bytes == 600
+
+
+def test_a_price_of_airtime_takes_the_shorter_message():
+    # 1000 bytes keep the link busy for 10 ms, 100 for 1 ms. At 20 a second fine is worth
+    # 0.8 − 0.2 and coarse 0.7 − 0.02.
+    state, link = NodeState(deadline_s=0.1, rate_bps=0.0), Sure(0.0, 1e5)
+    rungs = [packets(COARSE, 1000.0), packets(FINE, 1000.0)]
+    assert choose(rungs, DEVICE, state, link).rung == "fine"
+    priced = choose(rungs, DEVICE, state, link, price_per_s=20.0)
+    assert priced.rung == "coarse" and priced.utility == pytest.approx(0.68)
+
+
+def test_a_link_is_learnt_from_what_arrived_when():
+    link = LinkEstimate(memory=0.5, optimism=1.0)
+    # Before anything is known only the shortest is tried.
+    assert link.chances([50, 100, 1000], 0.1) == [1.0, 0.0, 0.0]
+    link.arrived(100, 0.02)
+    # up to four times what has arrived: 400
+    assert link.chances([50, 100, 400, 401], 0.1) == [1.0, 1.0, 1.0, 0.0]
+    # not in less time than it took: it was late for 10 ms, so (0 + 1)/(1 + 1)
+    assert link.chances([100], 0.01) == [0.5]
+    link.missing(300, 0.1)
+    # For 300 bytes one miss and a belief of one observation: 1/2. Up to 100 the arrival, which
+    # weighs a half by now, and no miss: 1. In a time far longer than was waited nothing is known.
+    assert link.chances([100, 300], 0.1) == [1.0, 0.5]
+    assert link.chances([100, 300], 0.2) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="memory"):
+        LinkEstimate(memory=1.0)
+
+
+def test_airtime_is_what_is_above_the_least_delay():
+    link = LinkEstimate(memory=0.5)
+    assert link.airtime_s(1000) == 0.0
+    link.arrived(100, 0.010)
+    link.arrived(200, 0.030)
+    # (1·20 ms + 0.5·0) over (1·200 + 0.5·100) bytes = 80 µs a byte
+    assert link.airtime_s(50) == pytest.approx(0.004)
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1), st.booleans()), min_size=0, max_size=30),
+    st.lists(st.floats(1, 1e4), min_size=1, max_size=8, unique=True),
+    st.floats(0, 1),
+)
+def test_chances_never_rise_with_size(seen, sizes, seconds):
+    link = LinkEstimate()
+    for size, delay_s, arrived in seen:
+        (link.arrived if arrived else link.missing)(size, delay_s)
+    chances = link.chances(sorted(sizes), seconds)
+    assert all(0.0 <= c <= 1.0 for c in chances)
+    assert chances == sorted(chances, reverse=True)
 
 
 def test_a_dropped_layer_does_nothing_and_the_others_what_they_did():

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Senders that choose their rungs: in an event loop without ns-3, and in a cell."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.agents.adaptive_source import AdaptiveSource
+from cosim.agents.api import Agent
+from cosim.agents.packetiser import HEADER_BYTES, parse
+from cosim.agents.semantic_source import MESSAGE_NUMBER_BITS
+from cosim.ledger import Ledger
+from cosim.scenario import ScenarioError, load_scenario
+from cosim.traces import read_trace
+from models.codecs import Codec, EncodedMessage, Sample
+from models.compression import DeviceProfile, LadderRung
+
+spec = importlib.util.spec_from_file_location("agent_loop", Path(__file__).parent / "agent_loop.py")
+agent_loop = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(agent_loop)
+
+STUDY = Path(__file__).resolve().parents[2] / "studies" / "controller-cell.toml"
+FAST = DeviceProfile("fast", 1e12, 1e12, 1e-3, 0.0, 0.0)
+SLOW = DeviceProfile("slow", 1e12, 1e12, 0.2, 0.0, 0.0)
+UNITS = {"short": 10, "long": 80}
+LADDER = (
+    LadderRung("short", 0.7, 0.5, 0, 0, 0, 0, curve=(0.5, 0.7)),
+    LadderRung("long", 0.8, 0.5, 0, 0, 0, 0, curve=(0.5, 0.8)),
+)
+
+
+class TwoRungs(Codec):
+    """One-byte units: ten at rung "short", eighty at rung "long"."""
+
+    name, modality = "two", "text"
+
+    def encode(self, samples, *, task, rung, budget_bytes=None):
+        count = UNITS[rung]
+        units, scores = (b"u",) * count, (1.0,) * count
+        return [
+            EncodedMessage(s.id, self.name, task, rung, units, scores, 1.0, 0.0) for s in samples
+        ]
+
+    def decode(self, received, *, task, rung):
+        raise NotImplementedError
+
+    def decode_cost(self, message, *, task, rung):
+        return 1.0, 0.0
+
+
+class Edge(Agent):
+    """Enters what arrives."""
+
+    def __init__(self, ledger):
+        super().__init__(node=1, flows=(1,))
+        self.ledger = ledger
+
+    def handle(self, event):
+        if event.flow == 1:
+            contents = parse(event.payload)
+            number = (1 << MESSAGE_NUMBER_BITS) | contents.message_number
+            self.ledger.received(number, event.t_s, contents)
+        return ()
+
+
+class NarrowLoop(agent_loop.AgentLoop):
+    """Loses every packet longer than a limit."""
+
+    def __init__(self, *args, longest, **options):
+        super().__init__(*args, **options)
+        self.longest = longest
+
+    def transmit(self, send):
+        kept = [p for p in send.packets if len(p.data) <= self.longest]
+        super().transmit(type(send)(send.flow, send.message_id, kept, send.delay_s))
+
+
+def simulate(*, profile=FAST, longest=1000, messages=12):
+    ledger, codec = Ledger(), TwoRungs()
+    samples = [Sample(str(n), "x", 0) for n in range(messages)]
+    source = AdaptiveSource(
+        node=0, flow=1, arrivals_s=np.arange(1, messages + 1) * 1.0, samples=samples, codec=codec,
+        task="t", rung="auto", budget_bytes=None, profile=profile, deadline_s=0.1,
+        max_packet_bytes=200, ledger=ledger, ladder=LADDER, edge_profile=FAST,
+    )  # fmt: skip
+    for rung in source.rungs:
+        source.set_encoded(codec.encode(samples, task="t", rung=rung), rung)
+    NarrowLoop([source, Edge(ledger)], {1: (0, 1)}, longest=longest).run()
+    return list(ledger.close_until(float("inf")))
+
+
+def test_it_begins_short_and_goes_on_long_where_that_gets_through():
+    found = simulate()
+    # short: 26 bytes with the header; long: 96, not more than four times as much
+    assert [m.rung for m in found] == ["short"] + ["long"] * 11
+    assert [m.bytes_app for m in found[:2]] == [10 + HEADER_BYTES, 80 + HEADER_BYTES]
+
+
+def test_it_falls_back_where_long_messages_are_lost_and_tries_again():
+    rungs = [m.rung for m in simulate(longest=50, messages=60)]
+    # Long after a miss is believed in by half: 0.5 + 0.3/2 = 0.65 < 0.7; the miss fades until
+    # 1/(1 + w) > 2/3 (and a little more, for the price of airtime), w = 0.95^n < 1/2, n = 14.
+    assert rungs[:2] == ["short", "long"]
+    again = [n for n, rung in enumerate(rungs) if rung == "long"]
+    assert len(again) >= 2 and again[1] - again[0] >= 14
+    assert rungs.count("short") > 50
+
+
+def test_a_device_that_is_too_slow_sends_the_cheapest():
+    # 200 ms of encoding and a deadline of 100: nothing can be in time
+    found = simulate(profile=SLOW, messages=4)
+    assert {m.rung for m in found} == {"short"}
+
+
+def test_the_scenario_says_what_is_missing(tmp_path):
+    with pytest.raises(ScenarioError, match=r"models\.codecs\.ladder --task topic"):
+        load_scenario(STUDY, overrides=['traffic.0.task="topic"'])
+    with pytest.raises(ScenarioError, match=r'feedback.*"none" with rung = "auto"'):
+        load_scenario(STUDY, overrides=['traffic.0.feedback="confidence"'])
+    with pytest.raises(ScenarioError, match=r"ues\.profiles\.1"):
+        load_scenario(STUDY, overrides=['ues.profiles=["phone", "fone"]'])
+
+
+@pytest.mark.slow
+def test_choices_differ_between_devices_and_are_in_the_trace(run):
+    folder = run(str(STUDY), "run.duration_s=4.0", "traffic.0.ues=[0, 1, 9]")
+    messages = read_trace(folder, "messages")
+    messages["rung"] = messages["rung"].astype(str)
+    near, slow, far = (messages[messages["node"] == node] for node in (0, 1, 9))
+    known = {"d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4"}
+    assert set(messages["rung"]) <= known
+    # near with a fast device long messages, far with a slow one short ones
+    assert near["bytes_app"].mean() > 2 * far["bytes_app"].mean()
+    assert near["rung"].mode()[0] != far["rung"].mode()[0]
+    # at the same place the slow device takes ten times as long over a token
+    fast_s, slow_s = ((p["t_encoded_s"] - p["t_created_s"]).median() for p in (near, slow))
+    assert slow_s > 3 * fast_s
