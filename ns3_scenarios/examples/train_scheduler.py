@@ -79,7 +79,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=4096)
     parser.add_argument("--duration-s", type=float, default=2.0, help="of an episode")
-    parser.add_argument("--seeds", type=int, default=5, help="of the evaluation")
+    parser.add_argument("--seeds", type=int, default=10, help="of the evaluation, how many")
+    parser.add_argument("--first-seed", type=int, default=2001, help="of the evaluation")
+    parser.add_argument("--training-seed", type=int, default=1, help="of the learner")
     parser.add_argument("--limit-s", type=float, default=600.0, help="of training, wall clock")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -88,17 +90,18 @@ def main() -> None:
     env = make(options.duration_s)
     begin = time.perf_counter()
     model = PPO(
-        "MlpPolicy", env, n_steps=64, batch_size=32, learning_rate=3e-3, gamma=0.9, seed=1,
-        device="cpu", policy_kwargs={"log_std_init": 0.0},
+        "MlpPolicy", env, n_steps=64, batch_size=32, learning_rate=3e-3, gamma=0.9,
+        seed=options.training_seed, device="cpu", policy_kwargs={"log_std_init": 0.0},
     )  # fmt: skip
     model.learn(options.steps, callback=lambda *_: time.perf_counter() - begin < options.limit_s)
     trained_s = time.perf_counter() - begin
     policies: dict[str, Policy] = {
         "pf": lambda seen: np.zeros(1, np.float32),
+        "by hand": lambda seen: np.ones(1, np.float32),
         "learned": lambda seen: model.predict(seen, deterministic=True)[0],
     }
     shares = {
-        name: [play(env, policy, 1001 + k) for k in range(options.seeds)]
+        name: [play(env, policy, options.first_seed + k) for k in range(options.seeds)]
         for name, policy in policies.items()
     }
     env.close()
