@@ -35,6 +35,26 @@ def options(samples: int) -> dict:
     }  # fmt: skip
 
 
+def link_gains(found: dict) -> np.ndarray:
+    """Return the power gain of each UE, a sum over its paths."""
+    there = (found["tau"] >= 0)[:, None, :, None, :]
+    return (np.abs(np.where(there, found["a"], 0)) ** 2).sum(axis=(1, 2, 3, 4))
+
+
+def compared(tracer: TracerProcess, start: np.ndarray, way: np.ndarray, velocity: np.ndarray):
+    """Return how far gains over surfaces known at the start are from those of a new search."""
+    kept = link_gains(tracer.solve(start + way, velocity, start))
+    new = link_gains(tracer.solve(start + way, velocity))
+    both = (kept > 0) & (new > 0)
+    off_db = 10 * np.log10(kept[both] / new[both])
+    return {
+        "links": int(both.sum()),
+        "missing": int(((new > 0) & (kept == 0)).sum()),
+        "rms_db": float(np.sqrt(np.mean(off_db**2))),
+        "most_db": float(np.abs(off_db).max()),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ues", type=int, default=20)
@@ -69,6 +89,10 @@ def main() -> int:
             kept.append(seconds[1])
             alone.append(seconds[2])
             paths.append(int((found["tau"] >= 0).sum()))
+    away = [
+        compared(tracer, start, metres * velocity / 0.8333, velocity)
+        for metres in (0.5, 1.0, 2.0, 4.0)
+    ]
     tracer.close()
     pairs.close()
     searching_s, kept_s, alone_s = (float(np.median(v)) for v in (searching, kept, alone))
@@ -79,6 +103,7 @@ def main() -> int:
         "samples": arguments.samples,
         "samples_of_pairs": 1_000_000 if arguments.solver_samples else arguments.samples,
         "paths": paths,
+        "kept_after_m": away,
         "searching_s": searching_s,
         "kept_s": kept_s,
         "one_pair_s": alone_s,
@@ -96,6 +121,12 @@ def main() -> int:
         f"a search in every {solves}th solve: {result['ratio_solve']:.1f} times less a solve; a "
         f"solve every {blocks} blocks: {result['ratio_block']:.0f} times less an update"
     )
+    for metres, row in zip((0.5, 1.0, 2.0, 4.0), away, strict=True):
+        print(
+            f"surfaces known for {metres} m: gains of {row['links']} links off by "
+            f"{row['rms_db']:.2f} dB (RMS), {row['most_db']:.2f} dB at most; "
+            f"{row['missing']} missing"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(result) + "\n")
     return 0

@@ -5,13 +5,13 @@
 """
 
 from cosim.scenario.carrier import BackhaulSection, CarrierSection
+from cosim.scenario.channel import ChannelSection
 from cosim.scenario.errors import Problem, ScenarioError
 from cosim.scenario.export import json_schema
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.loader import find_scenario, load_scenario, shipped_scenarios
 from cosim.scenario.model import Cell, Scenario
 from cosim.scenario.radio import (
-    ChannelSection,
     GnbSection,
     MacSection,
     UesSection,

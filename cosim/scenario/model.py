@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from cosim.scenario.base import Section, quantity
 from cosim.scenario.carrier import BackhaulSection, CarrierSection
+from cosim.scenario.channel import ChannelSection
 from cosim.scenario.errors import CrossFieldError
 from cosim.scenario.layout import (
     HandoverSection,
@@ -18,7 +19,6 @@ from cosim.scenario.layout import (
     hexagonal_cells,
 )
 from cosim.scenario.radio import (
-    ChannelSection,
     GnbSection,
     MacSection,
     PositionM,
