@@ -14,9 +14,9 @@ NATIVE := CMakeLists.txt $(shell find cosim ns3_scenarios \( -name '*.cc' -o -na
 ALONE := tests/bridge tests/cosim/test_faults.py
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-fast cpp-tests bench docs lint format clean
+.PHONY: help setup coverage demo test test-fast cpp-tests bench docs lint format clean crosscheck-tensorflow
 help:
-	@echo "make demo | test | test-fast | bench | docs | lint | format | clean"
+	@echo "make demo | test | test-fast | bench | docs | lint | format | clean | crosscheck-tensorflow"
 
 setup: $(VENV)/.assets
 
@@ -47,6 +47,32 @@ test-fast: SELECT := -m "not slow"
 
 bench: setup
 	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+# Our block error table against Sionna 1.2.2 on TensorFlow, in an environment of its own (1.5 GB, some minutes; no part
+# of the tests). The counts are in build/crosscheck/points.json; a second call measures what is missing.
+CROSSCHECK := build/crosscheck
+$(CROSSCHECK)/.ready: requirements/crosscheck-tensorflow.txt
+	@mkdir -p $(CROSSCHECK)
+	@$(PYTHON) -m venv $(CROSSCHECK)/venv
+	@$(CROSSCHECK)/venv/bin/pip install --quiet -r requirements/crosscheck-tensorflow.txt
+	@$(CROSSCHECK)/venv/bin/pip install --quiet --no-deps $$(sed -n 's/^# --no-deps: //p' requirements/crosscheck-tensorflow.txt)
+	@touch $@
+
+crosscheck-tensorflow: $(CROSSCHECK)/.ready
+	@CUDA_VISIBLE_DEVICES= $(CROSSCHECK)/venv/bin/python scripts/crosscheck_tensorflow.py measure --out $(CROSSCHECK)/points.json
+	@$(PYTHON) scripts/crosscheck_tensorflow.py compare $(CROSSCHECK)/points.json
+
+# What the tests execute: Python with its child processes, and the C++ of the bridge and of the ns-3 module, which is
+# built once more for it. Takes twice as long as `make test`.
+COVERED := $(CURDIR)/build/coverage
+coverage: setup
+	@$(BIN)/pip install -q -c requirements/constraints.txt pytest-cov gcovr
+	@mkdir -p $(COVERED)
+	@$(BIN)/cmake -S . -B $(COVERED) -DCOSIM_BUILD_TESTS=ON -DCMAKE_CXX_FLAGS="--coverage -O1 -fno-inline" > $(COVERED)/build.log 2>&1 && $(BIN)/cmake --build $(COVERED) >> $(COVERED)/build.log 2>&1 || { tail -n 40 $(COVERED)/build.log; exit 1; }
+	@find $(COVERED) -name '*.gcda' -delete; rm -f $(COVERED)/python*
+	@COSIM_NS3=$(COVERED)/ns3_scenarios/cosim-ns3 COSIM_TEST_BIN=$(COVERED)/test-bin $(BIN)/python -m pytest --cov --cov-report= -n $(WORKERS) --dist loadfile --timeout 900 || echo "some tests failed: what they cover counts all the same"
+	@$(BIN)/coverage report --data-file $(COVERED)/python | tee $(COVERED)/python.txt | tail -n 1
+	@$(BIN)/gcovr -r . $(COVERED) --filter cosim/bridge/ --filter 'ns3_scenarios/(model|helper|app)/' --gcov-ignore-parse-errors=all --txt $(COVERED)/cpp.txt --txt-summary | grep lines
 
 # The site in build/site; a warning is an error.
 docs: setup

@@ -78,7 +78,8 @@ def semantic_table(
         frames.append(messages)
         duration_s += kpi.simulated_s(folder, manifest)
         carrier = manifest.data["scenario"]["carrier"]
-        width_hz = 1e6 * float(carrier["bandwidth_mhz"])
+        widths_mhz = [part["bandwidth_mhz"] for part in (carrier, *carrier.get("parts", ()))]
+        width_hz = 1e6 * float(sum(widths_mhz))
     every = pd.concat(frames)
     rows = [
         dict(zip(("task", "codec", "rung"), map(str, key), strict=True))

@@ -183,10 +183,14 @@ def link_quality(run_dir: Path | str, bin_s: float = 0.1) -> pd.DataFrame:
 
 
 def queues(run_dir: Path | str) -> pd.DataFrame:
-    """Return t_s, ue, direction, queue_bytes: the RLC queue at each period's end."""
+    """Return t_s, ue, direction, queue_bytes: the RLC queues at each period's end, all parts."""
     frames = list(batches(run_dir, "kpis", ["t_s", "ue", "direction", "queue_bytes"]))
     names = ["t_s", "ue", "direction", "queue_bytes"]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+    if not frames:
+        return pd.DataFrame(columns=names)
+    every = pd.concat(frames, ignore_index=True)
+    # A UE has a row for each bandwidth part.
+    return every.groupby(names[:3], observed=True, sort=False)["queue_bytes"].sum().reset_index()
 
 
 def outcomes(

@@ -18,11 +18,23 @@ def verdict(found: Any) -> dict[str, Any] | None:
     Returns:
         The entry and `bler_low`, `bler_high` (95 % interval of the actual rate) and `z` (errors
         less expected, in standard deviations that they have if the prediction is right; None if
-        there is none).
+        there is none), of first transmissions; under `retransmissions` the same of the others, and
+        `bler_again`, the share of the repeats lost before that was lost after, too (None if none
+        was).
     """
     if not isinstance(found, dict) or not found.get("fraction"):
         return None
-    sent = found["blocks"] * found["repeats"]
+    judged = _judged(found, found["repeats"])
+    again = found.get("retransmissions")
+    if isinstance(again, dict):
+        before = again["errors_before"]
+        share = again["errors"] / before if before else None
+        judged["retransmissions"] = _judged(again, found["repeats"]) | {"bler_again": share}
+    return judged
+
+
+def _judged(found: dict[str, Any], repeats: int) -> dict[str, Any]:
+    sent = found["blocks"] * repeats
     low, high = wilson_interval(found["errors"], sent) or (0.0, 1.0)
     deviation = found["deviation_errors"]
     # With probabilities of almost 0 and 1 a deviation means little: half a block at least.
@@ -36,10 +48,22 @@ def sentence(found: dict[str, Any] | None) -> str:
         return "Truth replay: off."
     if not found["blocks"]:
         return "Truth replay: no block was chosen."
+    text = f"Truth replay of {found['blocks']} blocks x {found['repeats']}: {_rates(found)}."
+    again = found.get("retransmissions")
+    if again is None or not again["blocks"]:
+        return text
+    text += f" Of {again['blocks']} retransmissions x {found['repeats']}: {_rates(again)}"
+    if again["bler_again"] is not None:
+        text += (
+            f"; of {again['errors_before']} lost before, {again['bler_again']:.3f} were lost again"
+        )
+    return text + "."
+
+
+def _rates(found: dict[str, Any]) -> str:
     refused = f", {found['refused']} could not be sent" if found.get("refused") else ""
     return (
-        f"Truth replay of {found['blocks']} blocks x {found['repeats']}: predicted BLER "
-        f"{found['bler_predicted']:.3f}, actual {found['bler_actual']:.3f} (95 % interval "
-        f"{found['bler_low']:.3f}-{found['bler_high']:.3f}), {found['z']:+.1f} standard "
-        f"deviations{refused}."
+        f"predicted BLER {found['bler_predicted']:.3f}, actual {found['bler_actual']:.3f} (95 % "
+        f"interval {found['bler_low']:.3f}-{found['bler_high']:.3f}), {found['z']:+.1f} standard "
+        f"deviations{refused}"
     )

@@ -2,12 +2,13 @@
 """The commands of studies: `cosim campaign` and `cosim report`. Each returns its exit code."""
 
 import json
-import runpy
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from cosim.plugins import load_plugin
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -83,7 +84,7 @@ def campaign(
     from cosim.campaign.progress import NoProgress, TextProgress
 
     for plugin in plugins or ():
-        runpy.run_path(str(plugin))
+        load_plugin(plugin)
     design = load_design(
         source,
         grid=[parse_grid(text) for text in grid or ()],

@@ -13,11 +13,10 @@ import math
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.plan import Plan
 from sionna_phy.channel import (
     ChannelBlockArray,
     ChannelProducer,
@@ -29,15 +28,43 @@ from sionna_phy.channel.cached import CachedProducer, default_folder
 from sionna_phy.channel.llvm import LlvmError
 from sionna_phy.channel.raytraced import RayTracingError
 
+if TYPE_CHECKING:
+    # The process itself, which ns-3 waits for, needs no scenario.
+    from cosim.plan import Plan
+    from cosim.scenario import Scenario
 
-def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
+WITHOUT_SIONNA = ("constant", "distance", "replay", "rt")
+"""Models that compute in this process without Sionna; traced rays come from a child."""
+
+
+def prb_offsets_hz(scenario: "Scenario") -> tuple[float, ...] | None:
+    """Return the centres of all bandwidth parts' PRBs relative to the carrier frequency.
+
+    The parts lie side by side and the carrier frequency is in the middle of them all; within a
+    part, PRBs are in the middle of its bandwidth. None with one part: then the default holds.
+    """
+    parts = scenario.carrier.all_parts
+    if len(parts) == 1:
+        return None
+    centres: list[float] = []
+    lower_hz = -0.5e6 * scenario.carrier.total_bandwidth_mhz
+    for part, prbs in zip(parts, scenario.prb_counts, strict=True):
+        middle_hz = lower_hz + 0.5e6 * part.bandwidth_mhz
+        width_hz = 12 * 15e3 * 2**part.numerology
+        centres += [middle_hz + (i - (prbs - 1) / 2) * width_hz for i in range(prbs)]
+        lower_hz += 1e6 * part.bandwidth_mhz
+    return tuple(centres)
+
+
+def channel_spec(plan: "Plan") -> ChannelSpec:
     """Return the description of all links of a plan."""
     scenario = plan.scenario
     channel, gnb, ues = scenario.channel, scenario.gnb, scenario.ues
     return ChannelSpec(
         model=channel.model,
         carrier_frequency_hz=scenario.carrier.frequency_hz,
-        prbs=prbs,
+        prbs=sum(scenario.prb_counts),
+        prb_offsets_hz=prb_offsets_hz(scenario),
         subcarrier_spacing_hz=15e3 * 2**scenario.carrier.numerology,
         cell_positions_m=plan.cell_positions_m,
         ue_positions_m=plan.ue_positions_m,
@@ -55,6 +82,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         ue_antennas=ues.antennas,
         layers=max(scenario.mac.max_layers, scenario.mac.ul_max_layers),
         los=channel.los,
+        soft_los=channel.soft_los,
         shadowing=channel.shadowing,
         gain_db=channel.gain_db,
         o2i=channel.o2i,
@@ -68,6 +96,7 @@ def channel_spec(plan: Plan, *, prbs: int) -> ChannelSpec:
         rt_samples=channel.rt_samples,
         rt_paths=channel.rt_paths,
         rt_step_m=channel.rt_step_m,
+        rt_search_m=channel.rt_search_m,
         blocks_needed=math.ceil(plan.duration_s / channel.block_duration_s - 1e-9),
         block_duration_s=channel.block_duration_s,
         samples_per_block=channel.samples_per_block,
@@ -118,6 +147,10 @@ def main() -> int:
     clock = Clock()
     try:
         with clock:
+            if spec.model not in WITHOUT_SIONNA:
+                from sionna_phy.lean_import import import_sionna
+
+                import_sionna()
             producer: ChannelProducer = (
                 CachedProducer(spec, default_folder()) if cached else make_producer(spec)
             )

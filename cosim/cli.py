@@ -7,7 +7,6 @@ Nothing heavy is imported before a command needs it.
 
 import json
 import os
-import runpy
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from cosim import __version__, campaign_commands, phy_commands
+from cosim.plugins import load_plugin
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -54,7 +54,8 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        help="Python file that registers agents, tasks or codecs; runs first; repeatable.",
+        help="Python file that registers agents, tasks, codecs or schedulers, or a shared library "
+        "(.so) with ns-3 classes; loaded first; repeatable.",
     ),
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Override run.seed.")]
@@ -144,12 +145,12 @@ def run(
 
 
 def _load_plugins(paths: Sequence[Path] | None) -> None:
-    """Run the Python files that the user named."""
+    """Load the files that the user named."""
     for path in paths or ():
-        if not path.is_file():
-            raise CommandError(f"--plugin {path}: there is no such file", EXIT_BAD_INPUT)
         try:
-            runpy.run_path(str(path))
+            load_plugin(path)
+        except (FileNotFoundError, ValueError) as error:
+            raise CommandError(f"--plugin {path}: {error}", EXIT_BAD_INPUT) from error
         except Exception as error:
             raise CommandError(
                 f"--plugin {path}: {type(error).__name__}: {error}", EXIT_BAD_INPUT

@@ -18,6 +18,7 @@ from cosim.scenario import FinetuningTraffic
 from cosim.seeding import generator
 from models.compression import DeviceProfile
 from models.federated import SplitModel, SplitSpec, dirichlet_partition, get_strategy
+from models.federated.placement import Placement
 from models.federated.reference import LocalWork
 from models.federated.selection import select_clients
 from models.federated.service import ServiceBank
@@ -105,12 +106,29 @@ def _setup(
     if traffic.evaluate_samples:
         test = model.corpus(task.test[: traffic.evaluate_samples], traffic.max_tokens)
     ranks = traffic.ranks or (traffic.rank,) * len(clients)
+    cuts = dict(zip(clients, traffic.cut_layers or (spec.cut,) * len(clients), strict=True))
+    placement, deepest = None, {}
+    if traffic.adapt_cut:
+        placement = Placement(
+            model=model,
+            profile=device_profile,
+            rank=traffic.rank,
+            tokens=traffic.batch * traffic.max_tokens,
+            steps=traffic.local_steps,
+            bytes_per_weight=2 if traffic.weight_type == "bfloat16" else 4,
+        )
+        deepest = _deepest(placement, traffic, clients)
+        cuts = {client: min(cut, deepest[client]) for client, cut in cuts.items()}
     return TrainingSetup(
         design=traffic.design,
         model=model,
         samples=client_samples(task, traffic, clients, generator(seed, "partition")),
         max_tokens=traffic.max_tokens,
         ranks=dict(zip(clients, ranks, strict=True)),
+        cuts=cuts,
+        placement=placement,
+        deepest=deepest,
+        off_s=dict(traffic.switched_off),
         codec=parse_smashed(traffic.compression),
         work=LocalWork(
             steps=traffic.local_steps, batch=traffic.batch, learning_rate=traffic.learning_rate
@@ -128,6 +146,7 @@ def _setup(
         lossy=traffic.transport == "lossy",
         weight_type={"float32": torch.float32, "bfloat16": torch.bfloat16}[traffic.weight_type],
         round_deadline_s=limit_s,
+        absent_s=traffic.absent_after_s,
         use_late=traffic.late == "use",
         start_s=traffic.start_s,
         stop_when_done=traffic.stop_when_done,
@@ -138,6 +157,24 @@ def _setup(
             max_packet_bytes=traffic.max_packet_bytes, window_bytes=traffic.window_bytes
         ),
     )
+
+
+def _deepest(
+    placement: Placement, traffic: FinetuningTraffic, clients: Sequence[int]
+) -> dict[int, int]:
+    """Return the most layers that fit into each client's memory.
+
+    Raises:
+        ValueError: nothing fits.
+    """
+    memory = traffic.memory_mb or (placement.profile.memory_bytes / 1e6,) * len(clients)
+    out = {}
+    for client, megabytes in zip(clients, memory, strict=True):
+        try:
+            out[client] = placement.deepest(1e6 * megabytes)
+        except ValueError as error:
+            raise ValueError(f"UE {client} cannot train: {error}") from None
+    return out
 
 
 def split_spec(traffic: FinetuningTraffic, labels: int) -> SplitSpec:

@@ -16,6 +16,7 @@ from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
+from cosim.scenario.radio import SCHEDULERS
 from cosim.scenario.sources import SourceTraffic, TcpTraffic
 from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve
@@ -23,20 +24,6 @@ from sionna_phy.abstraction import BlerTable
 
 TCP_BUFFER_BYTES = 4_000_000
 PART_TEXT, PART_BLER, PART_BETA = 1, 2, 3
-
-SCHEDULERS = {
-    "pf": "ns3::NrPfScheduler",
-    "rr": "ns3::NrRrScheduler",
-    "max-ci": "ns3::NrMaxCiScheduler",
-    "edf": "ns3::NrEdfScheduler",
-    "m-lwdf": "ns3::NrMlwdfScheduler",
-    "qos": "ns3::NrQosScheduler",
-    "importance-first": "ns3::NrImportanceScheduler",
-    "semantic-efficiency": "ns3::NrSemanticScheduler",
-    "marginal-utility": "ns3::NrUtilityScheduler",
-    "python": "ns3::NrExternalScheduler",
-}
-"""Scheduler of a scenario → its class in ns-3."""
 
 
 class Ns3NotFoundError(RuntimeError):
@@ -74,13 +61,14 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
     scenario = plan.scenario
     mac, gnb, ues, carrier = scenario.mac, scenario.gnb, scenario.ues, scenario.carrier
     backhaul, traces = scenario.backhaul, scenario.traces
+    uplink = mac.ul_scheduler or mac.scheduler
     defaults: dict[str, object] = {
         "ns3::NrCarrier::Numerology": carrier.numerology,
         "ns3::NrCarrier::Prbs": scenario.prb_count,
         "ns3::NrCarrier::TddPattern": carrier.tdd_pattern if carrier.duplex == "tdd" else "",
         "ns3::NrCarrier::McsTable": mac.mcs_table,
-        "ns3::NrRan::Scheduler": SCHEDULERS[mac.scheduler],
-        "ns3::NrRan::UlScheduler": SCHEDULERS[mac.ul_scheduler or mac.scheduler],
+        "ns3::NrRan::Scheduler": SCHEDULERS.get(mac.scheduler, mac.scheduler),
+        "ns3::NrRan::UlScheduler": SCHEDULERS.get(uplink, uplink),
         "ns3::NrExternalScheduler::ByWeight": str(mac.python_action == "weights").lower(),
         "ns3::NrExternalScheduler::PeriodSlots": mac.python_period_slots,
         "ns3::NrLink::AverageSlots": mac.pf_window_slots,
@@ -137,6 +125,11 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         f"backhaul rate_bps={backhaul.data_rate_bps!r} delay_s={backhaul.delay_s!r} "
         f"mtu_bytes={backhaul.mtu_bytes}",
     ]
+    for number, (part, prbs) in enumerate(
+        zip(carrier.parts, scenario.prb_counts[1:], strict=True), start=1
+    ):
+        pattern = f" tdd_pattern={part.tdd_pattern}" if carrier.duplex == "tdd" else ""
+        lines.append(f"bandwidth_part {number} numerology={part.numerology} prbs={prbs}{pattern}")
     for number, (x, y, z) in enumerate(plan.cell_positions_m.tolist()):
         lines.append(f"cell {number} {x!r} {y!r} {z!r}")
     for number, (x, y, z) in enumerate(plan.ue_positions_m.tolist()):
@@ -214,7 +207,12 @@ def _harq_options(traffic: Traffic) -> str:
     most = getattr(traffic, "max_harq_tx", None)
     text = "" if most is None else f" max_harq_tx={most}"
     if isinstance(traffic, SemanticTraffic | AgentTraffic) and traffic.less_harq_tx is not None:
-        text += f" important_from={traffic.important_from!r} less_harq_tx={traffic.less_harq_tx}"
+        text += f" less_harq_tx={traffic.less_harq_tx}"
+    if isinstance(traffic, SemanticTraffic | AgentTraffic):
+        if traffic.mcs_backoff:
+            text += f" mcs_backoff={traffic.mcs_backoff}"
+        if traffic.mcs_backoff or traffic.less_harq_tx is not None:
+            text += f" important_from={traffic.important_from!r}"
     return text
 
 

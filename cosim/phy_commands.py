@@ -35,6 +35,14 @@ def bler(
     ] = "24,100,500,1000,2000,3840,8448",
     seed: Annotated[int, typer.Option("--seed", help="Of bits and noise.")] = 1,
     effort: Annotated[float, typer.Option("--effort", help="Scales the blocks of a point.")] = 1.0,
+    rv: Annotated[
+        str,
+        typer.Option(
+            "--rv",
+            help="Redundancy versions of a block's transmissions, such as 0,2: the curve is that "
+            "after all of them.",
+        ),
+    ] = "0",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="JSON file, made or completed. Default: bler_tableN.json."),
@@ -74,6 +82,7 @@ def bler(
             parse_indices(cbs, "--cbs"),
             seed,
             effort,
+            _versions(rv),
         )
         path = out or Path(f"bler_table{mcs_table}.json")
         table = run_campaign(
@@ -100,6 +109,16 @@ def bler(
         print(f"{missing} curves are missing; the same command goes on with them")
     print(path)
     return 0
+
+
+def _versions(text: str) -> tuple[int, ...]:
+    """Return redundancy versions; unlike indices, the same may come again."""
+    from sionna_phy.abstraction.pool import CampaignError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise CampaignError(f"--rv: {text!r} is no list of redundancy versions; example: 0,2")
+    return tuple(int(part) for part in parts)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from cosim.agent_host import AgentHost
 from cosim.bridge import Batch, Bridge, Exchange, PeerDied, sim_schema
 from cosim.channel_process import channel_spec, spec_to_json
 from cosim.plan import Plan
+from cosim.plugins import ns3_libraries
 from cosim.progress import ProgressSink
 from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
@@ -72,7 +73,6 @@ class Session:
         self._scheduling = (
             SchedulerHost(workload.scheduler, by_weight=by_weight) if workload.scheduler else None
         )
-        self._prbs = plan.scenario.prb_count
         self._producer: subprocess.Popen[bytes] | None = None
         mac = plan.scenario.mac
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
@@ -89,7 +89,7 @@ class Session:
             * len(self._plan.cell_positions_m)
             * len(self._plan.ue_positions_m)
             * max(self._plan.scenario.mac.max_layers, self._plan.scenario.mac.ul_max_layers)
-            * self._prbs
+            * sum(self._plan.scenario.prb_counts)
             * (1 + self._plan.any_cell_serves)
         )
         self._bridge = Bridge.create()
@@ -101,6 +101,7 @@ class Session:
                     str(executable),
                     f"--channel-slots={channel.look_ahead_blocks}",
                     f"--channel-block-bytes={block_bytes}",
+                    *(f"--load={library}" for library in ns3_libraries()),
                 ],
                 stderr=self._stderr,
             )
@@ -166,7 +167,8 @@ class Session:
     def _answer_setup(self, setup: Exchange) -> None:
         text = ns3_setup.setup_text(self._plan, self._workload.utilities).encode()
         shape, bler = ns3_setup.table_payload(self._table)
-        beta = beta_of(self._plan.scenario.mac.mcs_table)
+        mac = self._plan.scenario.mac
+        beta = beta_of(mac.mcs_table, mac.eesm_betas)
         parts = [
             (ns3_setup.PART_TEXT, (0, 0, 0), text),
             (ns3_setup.PART_BLER, shape, bler),
@@ -213,7 +215,7 @@ class Session:
             start_new_session=True,
         )
         assert process.stdin is not None
-        request = json.loads(spec_to_json(channel_spec(self._plan, prbs=self._prbs)))
+        request = json.loads(spec_to_json(channel_spec(self._plan)))
         request["cache"] = self._plan.scenario.channel.cache
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
@@ -245,6 +247,7 @@ class Session:
             },
             "counters": self._recorder.counters,
             "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
+            "eesm_betas": self._plan.scenario.mac.eesm_betas,
             "channel": {
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,

@@ -159,9 +159,9 @@ def _python_scheduler(plan: Plan) -> SlotScheduler | None:
         return None
     assert mac.python_scheduler is not None  # checked when the scenario was made
     context = SchedulerContext(
-        cells=len(plan.cell_positions_m),
+        cells=len(plan.cell_positions_m) * len(scenario.prb_counts),
         ues=len(plan.ue_positions_m),
-        prbs=scenario.prb_count,
+        prbs=max(scenario.prb_counts),
         slot_s=scenario.carrier.slot_s,
         action=mac.python_action,
         seed=plan.seed("scheduler"),

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Draw what fine-tuning runs reached over simulated time and over bytes.
+"""Draw what fine-tuning runs reached over simulated time and over bytes, and print it as a table.
 
-    python scripts/learning_figure.py OUT.png RUN [RUN ...]
+    python scripts/learning_figure.py OUT.png RUN_OR_CAMPAIGN [RUN ...]
 
-Left: test accuracy after a round over simulated seconds; middle: over bytes sent in both directions
-so far; right: accuracy of the semantic messages by the version that decoded them, if there are any.
+Of a campaign all finished runs are taken; a field traffic.1.rate_bps is the load beside them. Left:
+test accuracy after a round over simulated seconds; middle: over bytes sent in both directions so
+far; right, if there are semantic messages that trained weights decode: their accuracy by version.
 """
 
 import sys
@@ -20,8 +21,9 @@ from analysis.metrics import wilson_interval
 from cosim.traces import read_trace
 
 
-def curve(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Return end time, bytes so far and accuracy of each round that was evaluated."""
+def curve(folder: Path) -> pd.DataFrame:
+    """Return end time, megabytes so far and accuracy of each round that was evaluated."""
+    rounds = read_trace(folder, "rounds")
     by_round = rounds.groupby("round").agg(
         t_end_s=("t_end_s", "max"),
         up=("bytes_up", "sum"),
@@ -32,34 +34,96 @@ def curve(rounds: pd.DataFrame) -> pd.DataFrame:
     return by_round.dropna(subset=["accuracy"])
 
 
+def over_seeds(folders: list[Path]) -> pd.DataFrame:
+    """Return means over runs of one setting, with the lowest and the highest accuracy."""
+    every = pd.concat([curve(folder) for folder in folders]).groupby(level=0)
+    out = every[["t_end_s", "megabytes", "accuracy"]].mean()
+    out["low"], out["high"] = every["accuracy"].min(), every["accuracy"].max()
+    return out
+
+
+LOADED_BPS = 1e5
+"""From this rate of each UE's other load on a cell counts as loaded."""
+
+
+def runs_of(folder: Path) -> dict[str, list[Path]]:
+    """Return names and folders of a run or of a campaign's finished runs, seeds together."""
+    if not (folder / "results.parquet").is_file():
+        return {folder.name: [folder]}
+    results = pd.read_parquet(folder / "results.parquet")
+    out: dict[str, list[Path]] = {}
+    for _, run in results[results["status"] == "finished"].iterrows():
+        name = str(run["traffic.0.design"])
+        if "traffic.1.rate_bps" in run:
+            name += ", loaded" if run["traffic.1.rate_bps"] >= LOADED_BPS else ", idle"
+        out.setdefault(name, []).append(folder / "runs" / run["run"])
+    return out
+
+
+def table(runs: dict[str, list[Path]]) -> None:
+    """Print a row a setting."""
+    print("| run | seeds | seconds a round | end, s | kB up and down of a client and round | "
+          "repeated and headers, up | accuracy, lowest and highest seed |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|")
+    for name, folders in runs.items():
+        rounds = pd.concat([read_trace(f, "rounds").assign(run=str(f)) for f in folders])
+        spans = rounds.groupby(["run", "round"]).agg(s=("t_start_s", "min"), e=("t_end_s", "max"))
+        up, down = rounds["bytes_up"].mean() / 1e3, rounds["bytes_down"].mean() / 1e3
+        more = 1 - rounds["payload_up"].sum() / rounds["bytes_up"].sum()
+        end_s = spans.groupby(level=0)["e"].max().mean()
+        accuracy = ", ".join(
+            f"{r.accuracy:.2f} ({r.low:.2f} to {r.high:.2f}) after {n + 1}"
+            for n, r in over_seeds(folders).iterrows()
+            if n % 2
+        )
+        print(f"| {name} | {len(folders)} | {(spans['e'] - spans['s']).mean():.2f} | {end_s:.1f} | "
+              f"{up:.1f} + {down:.1f} | {more:.1%} | {accuracy} |")  # fmt: skip
+
+
+def service(axis: plt.Axes, folder: Path) -> None:
+    """Draw the accuracy of messages by the version that decoded them."""
+    messages = read_trace(folder, "messages")
+    messages = messages[messages["codec"] == "split-lora"]
+    groups = messages.groupby(messages["model_version"] // 4 * 4)["correct"]
+    share = groups.mean()
+    ends = [wilson_interval(int(g.sum()), len(g)) for _, g in groups]
+    bars = [(p - low, high - p) for p, (low, high) in zip(share, ends, strict=True)]
+    axis.errorbar(share.index, share, yerr=list(zip(*bars, strict=True)), marker="o", capsize=3)
+    axis.set_xlabel("version in the message")
+    axis.set_ylabel("messages right (95 %)")
+
+
 def main() -> None:
-    """Draw the figure."""
-    out, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
-    for folder in folders:
-        rounds = read_trace(folder, "rounds")
-        points = curve(rounds)
-        name = folder.name
-        axes[0].plot(points["t_end_s"], points["accuracy"], marker=".", label=name)
-        axes[1].plot(points["megabytes"], points["accuracy"], marker=".", label=name)
-        messages = read_trace(folder, "messages")
-        messages = messages[messages["codec"] == "split-lora"]
-        if len(messages):
-            groups = messages.groupby(messages["model_version"] // 4 * 4)["correct"]
-            share = groups.mean()
-            ends = [wilson_interval(int(g.sum()), len(g)) for _, g in groups]
-            bars = [(p - low, high - p) for p, (low, high) in zip(share, ends, strict=True)]
-            axes[2].errorbar(
-                share.index, share, yerr=list(zip(*bars, strict=True)), marker="o", capsize=3
-            )
-    for axis, name in zip(
-        axes, ("simulated time / s", "bytes sent / MB", "version in the message"), strict=True
-    ):
+    """Draw the figure and print the table."""
+    out = sys.argv[1]
+    runs = {k: v for name in sys.argv[2:] for k, v in runs_of(Path(name)).items()}
+    table(runs)
+    every = [folder for folders in runs.values() for folder in folders]
+    served = [f for f in every if (read_trace(f, "messages")["codec"] == "split-lora").any()]
+    panels = 3 if served else 2
+    figure, axes = plt.subplots(
+        1, panels, figsize=(3 * panels + 2, 3.2), layout="constrained", squeeze=False
+    )
+    axes = axes[0]
+    colours: dict[str, str] = {}
+    for name, folders in runs.items():
+        points = over_seeds(folders)
+        design, _, cell = name.partition(", ")
+        colour = colours.setdefault(design, f"C{len(colours)}")
+        line = {"marker": ".", "color": colour, "ls": "--" if cell == "loaded" else "-"}
+        for axis, x in ((axes[0], "t_end_s"), (axes[1], "megabytes")):
+            axis.plot(points[x], points["accuracy"], label=name, **line)
+            if len(folders) > 1:
+                axis.fill_between(points[x], points["low"], points["high"], color=colour, alpha=0.1)
+    for folder in served:
+        service(axes[2], folder)
+    for axis, name in zip(axes[:2], ("simulated time / s", "bytes sent / MB"), strict=True):
         axis.set_xlabel(name)
+        axis.set_xscale("log" if len(runs) > 1 else "linear")
+    for axis in axes:
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("test accuracy")
-    axes[2].set_ylabel("messages right (95 %)")
-    axes[0].legend(fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, loc="outside right")
     figure.savefig(out, dpi=110)
 
 

@@ -9,11 +9,15 @@ implementations. Each block is sent several times with other bits and noise, so 
 probability becomes visible.
 
 What it checks: effective SINR mapping, table, interpolation over code-block sizes, and code blocks
-counted as independent. What it takes over: the SINRs (channel, precoder, Gaussian interference,
-a receiver that knows its channel). A block is wrong if any bit of any code block is: an undetected
-error of the CRC (2^-16 at most) is not looked for. First transmissions only. Blocks whose code rate
-with CRC is above 0.95 are left out: receivers need not decode them (TS 38.214 clause 5.1.3), and
-Sionna's encoder refuses to make them.
+counted as independent, and for retransmissions what the combination of all is taken to be worth.
+What it takes over: the SINRs (channel, precoder, Gaussian interference, a receiver that knows its
+channel). A block is wrong if any bit of any code block is: an undetected error of the CRC (2^-16 at
+most) is not looked for. Blocks whose code rate with CRC is above 0.95 are left out: receivers need
+not decode them (TS 38.214 clause 5.1.3), and Sionna's encoder refuses to make them.
+
+Of a retransmission all transmissions are sent, each with the bits of its redundancy version, into
+one soft buffer for each code block. The block counts as lost before it and after it: code blocks
+that were decoded stay so.
 """
 
 import warnings
@@ -25,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sionna_phy.abstraction.coded_link import CodedLink
+from sionna_phy.abstraction.harq_link import HarqLink
 from sionna_phy.abstraction.mcs import MCS_TABLES
 from sionna_phy.abstraction.segmentation import rate_matched_bits, segment
 
@@ -42,13 +47,29 @@ class SentBlock:
         mcs: index.
         tbs_bits: transport block size.
         elements: resource elements of a PRB that carry data.
-        sinr: of a resource element, linear, shape [layers, prbs].
+        sinr: of a resource element, linear, shape [layers, prbs], or with earlier transmissions
+            [transmissions, layers, prbs].
+        versions: redundancy version of each transmission.
     """
 
     mcs: int
     tbs_bits: int
     elements: int
     sinr: npt.NDArray[np.float32]
+    versions: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the repeats of a block.
+
+    Attributes:
+        before: lost before the last transmission; of first transmissions all.
+        after: lost after it.
+    """
+
+    before: int
+    after: int
 
 
 class TruthReplay:
@@ -62,7 +83,7 @@ class TruthReplay:
     def __init__(self, mcs_table: int, repeats: int) -> None:
         self._schemes = MCS_TABLES[mcs_table]
         self._repeats = repeats
-        self._links: dict[tuple[int, int, int, int], CodedLink] = {}
+        self._links: dict[tuple[Any, ...], CodedLink | HarqLink] = {}
 
     def errors(self, block: SentBlock, seed: int) -> int | None:
         """Return how many of the repeats are wrong; None if the block cannot be sent.
@@ -71,15 +92,32 @@ class TruthReplay:
             block: what is sent.
             seed: of its bits and noise.
         """
+        outcome = self.outcome(block, seed)
+        return None if outcome is None else outcome.after
+
+    def outcome(self, block: SentBlock, seed: int) -> Outcome | None:
+        """Return what became of the repeats; None if the block cannot be sent."""
         wrong = self.send(block, seed)
-        return None if wrong is None else int(wrong.sum())
+        if wrong is None:
+            return None
+        if len(block.versions) == 1:
+            return Outcome(self._repeats, int(wrong[-1].sum()))
+        return Outcome(int(wrong[0].sum()), int(wrong[1].sum()))
 
     def send(self, block: SentBlock, seed: int) -> npt.NDArray[np.bool_] | None:
-        """Return which repeats are wrong, shape [repeats]; None if the code rate is too high."""
+        """Return which repeats are wrong; None if the code rate is too high.
+
+        Returns:
+            After the transmission before the last, if there is one, and after the last, shape [1 or
+            2, repeats].
+        """
         import torch
 
         scheme = self._schemes[block.mcs]
-        layers, prbs = block.sinr.shape
+        sinr = block.sinr if block.sinr.ndim == 3 else block.sinr[None]
+        if len(sinr) != len(block.versions):
+            raise ValueError(f"{len(sinr)} transmissions, {len(block.versions)} versions")
+        _, layers, prbs = sinr.shape
         symbols = block.elements * prbs * layers
         cut = segment(block.tbs_bits, scheme.code_rate)
         lengths = rate_matched_bits(
@@ -87,27 +125,40 @@ class TruthReplay:
         )
         if cut.bits > HIGHEST_CODE_RATE * min(lengths):
             return None
-        noise = torch.as_tensor(1.0 / symbol_sinr(block.sinr, block.elements))
+        noise = [torch.as_tensor(1.0 / symbol_sinr(one, block.elements)) for one in sinr]
         generator = torch.Generator().manual_seed(seed)
-        wrong = np.zeros(self._repeats, dtype=bool)
+        wrong = np.zeros((min(len(sinr), 2), self._repeats), dtype=bool)
         first = 0
         for coded_bits in lengths:
-            link = self._link(block.mcs, cut.bits, coded_bits, cut.graph)
+            link = self._link(block.mcs, cut.bits, coded_bits, cut.graph, block.versions)
             count = coded_bits // scheme.bits_per_symbol
             bits = torch.randint(0, 2, (self._repeats, cut.bits), generator=generator).float()
-            decided = link.send(bits, noise[first : first + count], generator)
-            wrong |= (decided != bits).any(dim=1).numpy()
+            there = [level[first : first + count] for level in noise]
+            if isinstance(link, HarqLink):
+                decided = link.send(bits, there, generator, last=2)
+            else:
+                decided = [link.send(bits, there[0], generator)]
+            lost = np.ones(self._repeats, dtype=bool)
+            for row, guess in enumerate(decided):
+                lost &= (guess != bits).any(dim=1).numpy()
+                wrong[row] |= lost
             first += count
         return wrong
 
-    def _link(self, mcs: int, bits: int, coded_bits: int, graph: int) -> CodedLink:
-        key = (mcs, bits, coded_bits, graph)
+    def _link(
+        self, mcs: int, bits: int, coded_bits: int, graph: int, versions: tuple[int, ...]
+    ) -> CodedLink | HarqLink:
+        key = (mcs, bits, coded_bits, graph, versions)
         link = self._links.pop(key, None)
         if link is None:
             with warnings.catch_warnings():
                 # Sionna warns above 948/1024 already; a CRC takes the highest MCS beyond that.
                 warnings.filterwarnings("ignore", message="Effective coderate")
-                link = CodedLink(self._schemes[mcs], bits, coded_bits=coded_bits, graph=graph)
+                scheme, sizes = self._schemes[mcs], {"coded_bits": coded_bits, "graph": graph}
+                if versions == (0,):
+                    link = CodedLink(scheme, bits, **sizes)
+                else:
+                    link = HarqLink(scheme, bits, versions, **sizes)
         self._links[key] = link  # the last in the dictionary is the latest in use
         while len(self._links) > KEPT_LINKS:
             del self._links[next(iter(self._links))]

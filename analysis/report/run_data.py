@@ -87,8 +87,12 @@ def _facts(manifest: Manifest, scenario: dict[str, Any]) -> list[list[str]]:
         ["Scenario hash", str(manifest.data.get("scenario_hash"))[:16]],
         [
             "Carrier",
-            f"{carrier.get('frequency_hz', 0) / 1e9:g} GHz, {carrier.get('bandwidth_mhz')} MHz, "
-            f"numerology {carrier.get('numerology')}, {carrier.get('duplex')}",
+            f"{carrier.get('frequency_hz', 0) / 1e9:g} GHz, "
+            + " + ".join(
+                f"{part.get('bandwidth_mhz')} MHz, numerology {part.get('numerology')}"
+                for part in (carrier, *carrier.get("parts", ()))
+            )
+            + f", {carrier.get('duplex')}",
         ],
         ["Channel", str(channel.get("model"))],
         ["Scheduler", str(scenario.get("mac", {}).get("scheduler"))],
@@ -224,7 +228,10 @@ def _cdfs(folder: Path, messages: pd.DataFrame, duration_s: float) -> dict[str, 
 
 
 def _grid(folder: Path, scenario: dict[str, Any]) -> dict[str, Any] | None:
-    slot_s = 1e-3 / 2 ** int(scenario.get("carrier", {}).get("numerology", 0))
+    carrier = scenario.get("carrier", {})
+    # The shortest slot of the bandwidth parts: one of twice the length fills every other column.
+    parts = (carrier, *carrier.get("parts", ()))
+    slot_s = 1e-3 / 2 ** max(int(part.get("numerology", 0)) for part in parts)
     columns = ["t_s", "cell", "direction", "ue", "prb_first", "prb_count", "redundancy_version",
                "ack"]  # fmt: skip
     try:

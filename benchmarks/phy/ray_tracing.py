@@ -8,9 +8,10 @@ link is slower still. What is timed is positions in, paths out. With --solver-sa
 solved with as many rays as Sionna's solver sends by default (1e6), as programs do that leave it at
 that.
 
-An update is one link in one block of 0.1 s. One pair per solve means a solve for each; all in one
+An update is one link in one block of 0.1 s. One pair per solve means a solve for each. All in one
 call, paths are found anew when the UEs have moved by half a metre, every 6 blocks at 3 km/h
-(channel.rt_step_m); the line says what one call gives without that too.
+(channel.rt_step_m), and the surfaces that may make them are looked for in every fourth solve
+(channel.rt_search_m). The lines say what each of the three gives.
 """
 
 import argparse
@@ -51,36 +52,49 @@ def main() -> int:
     velocity = 0.8333 * np.column_stack([np.cos(heading), np.sin(heading), np.zeros(ues)])
     tracer = TracerProcess(options(arguments.samples))
     pairs = TracerProcess(options(1_000_000)) if arguments.solver_samples else tracer
-    together, alone, paths = [], [], []
+    searching, kept, alone, paths = [], [], [], []
     for number in range(rounds + 1):  # the first round compiles kernels and does not count
-        places = start + 0.1 * number * velocity
-        before = time.perf_counter()
+        places = start + 2.0 * number * velocity
+        times = [time.perf_counter()]
         found = tracer.solve(places, velocity)
-        middle = time.perf_counter()
+        times.append(time.perf_counter())
+        tracer.solve(places + 0.6 * velocity, velocity, places)
+        times.append(time.perf_counter())
         for ue in range(ues):
             pairs.solve(places[[ue]], velocity[[ue]])
-        after = time.perf_counter()
+        times.append(time.perf_counter())
         if number:
-            together.append((middle - before) / ues)
-            alone.append((after - middle) / ues)
+            seconds = np.diff(times) / ues
+            searching.append(seconds[0])
+            kept.append(seconds[1])
+            alone.append(seconds[2])
             paths.append(int((found["tau"] >= 0).sum()))
     tracer.close()
     pairs.close()
+    searching_s, kept_s, alone_s = (float(np.median(v)) for v in (searching, kept, alone))
+    solves, blocks = 4, int(0.5 / (0.8333 * 0.1))
+    mean_s = (searching_s + (solves - 1) * kept_s) / solves
     result = {
         "ues": ues,
         "samples": arguments.samples,
         "samples_of_pairs": 1_000_000 if arguments.solver_samples else arguments.samples,
         "paths": paths,
-        "together_s": float(np.median(together)),
-        "one_pair_s": float(np.median(alone)),
-        "blocks_of_a_solve": int(0.5 / (0.8333 * 0.1)),
-        "ratio": float(np.median(alone) / np.median(together)),
+        "searching_s": searching_s,
+        "kept_s": kept_s,
+        "one_pair_s": alone_s,
+        "solves_of_a_search": solves,
+        "blocks_of_a_solve": blocks,
+        "ratio_searching": alone_s / searching_s,
+        "ratio_kept": alone_s / kept_s,
+        "ratio_solve": alone_s / mean_s,
+        "ratio_block": alone_s / mean_s * blocks,
     }
     print(
-        f"{ues} UEs, {paths} paths: {result['together_s'] * 1e3:.1f} ms a link together, "
-        f"{result['one_pair_s'] * 1e3:.1f} ms one pair per solve: {result['ratio']:.1f} times; "
-        f"with a solve every {result['blocks_of_a_solve']} blocks "
-        f"{result['ratio'] * result['blocks_of_a_solve']:.0f} times"
+        f"{ues} UEs, {paths} paths, ms a link: {alone_s * 1e3:.1f} one pair per solve; together "
+        f"{searching_s * 1e3:.1f} with a search ({result['ratio_searching']:.1f} times less), "
+        f"{kept_s * 1e3:.1f} over known surfaces ({result['ratio_kept']:.1f})\n"
+        f"a search in every {solves}th solve: {result['ratio_solve']:.1f} times less a solve; a "
+        f"solve every {blocks} blocks: {result['ratio_block']:.0f} times less an update"
     )
     if arguments.json:
         arguments.json.write_text(json.dumps(result) + "\n")

@@ -159,7 +159,8 @@ Outcome RunNr(const Load& load)
     auto channel = CreateObject<NrConstantChannelSource>();
     channel->SetGains(load.prbs, gains);
     auto sink = Create<CountingSink>();
-    NrSimulation simulation(setup, carrier, phy, channel, sink);
+    const NrBandwidthPart part{carrier, phy, channel};
+    NrSimulation simulation(setup, {part}, sink);
     const double start = CpuSeconds();
     simulation.Run();
     return {CpuSeconds() - start, sink->packets, sink->bytes, sink->slots};
@@ -212,7 +213,7 @@ Outcome RunFlows(std::vector<Flow>& flows, const Load& load)
 Ptr<MessageApp> Connect(Ptr<Node> from, Ptr<Node> to, Ipv4Address address, uint16_t port)
 {
     auto app = CreateObject<MessageApp>();
-    app->Configure(from, to, address, port, nullptr);
+    app->Configure(from, to, address, port, 0, nullptr);
     return app;
 }
 

@@ -2,31 +2,27 @@
 """A device that takes part in fine-tuning: its half of the model, its data, its end of the link."""
 
 import json
+import math
 from collections.abc import Mapping
 
 import torch
 import zstandard
 
+from cosim.agents.api import Action, Event
 from cosim.agents.arq import Delivery
 from cosim.agents.trainer_setup import TrainingSetup
 from cosim.agents.transport import Peer, TransportAgent
 from models.federated.reference import choose_samples, split_step
+from models.federated.sides import DeviceSide, EdgeSide
 from models.federated.smashed import ErrorFeedback, select_tokens
-from models.federated.split import (
-    Batch,
-    Corpus,
-    DeviceSide,
-    EdgeSide,
-    Smashed,
-    SplitModel,
-    Tensors,
-)
+from models.federated.split import Batch, Corpus, Smashed, SplitModel, Tensors
 from models.federated.wire import (
     HEADER,
     Kind,
     Message,
     MessageError,
     RowMessage,
+    cut_in,
     decode_rows,
     decode_weights,
     encode_rows,
@@ -51,6 +47,7 @@ class TrainerClient(TransportAgent):
         self._edge, self._setup = peer.node, setup
         self._corpus: Corpus | None = None
         self._model: SplitModel = setup.model
+        self._off_s = setup.off_s.get(node, math.inf)
         self._feedback = ErrorFeedback()
         self._random = setup.rng("client", node)
         self._round = -1
@@ -69,6 +66,10 @@ class TrainerClient(TransportAgent):
         if setup.design != "centralised":
             self._corpus = self._model.corpus(setup.samples[self.node], setup.max_tokens)
 
+    def handle(self, event: Event) -> list[Action]:
+        """Answer an event of this node; once it is switched off nothing is heard or said."""
+        return [] if event.t_s >= self._off_s else super().handle(event)
+
     def started(self) -> None:
         """With centralised training, send the data."""
         if self._setup.design == "centralised":
@@ -84,7 +85,9 @@ class TrainerClient(TransportAgent):
         try:
             kind = Kind(data[0]) if data else None
             if kind in (Kind.WEIGHTS, Kind.SERVICE):
-                self._take_weights(decode_weights(data, self._setup.device_shapes()))
+                self._take_weights(decode_weights(data, self._setup.device_shapes(cut_in(data))))
+            elif kind is Kind.PING:
+                pass  # the transport has acknowledged it, which is all
             elif kind is Kind.GRADIENT:
                 self._take_gradient(self._decode(delivery))
             elif kind is Kind.POOLED:
@@ -111,6 +114,8 @@ class TrainerClient(TransportAgent):
             setup.bank.install(self.node, message.version, message.tensors)
         if message.kind is Kind.SERVICE:
             return
+        if setup.design != "federated":
+            self._model = setup.model.cut_at(message.cut)
         self._round, self._version = message.round, message.version
         self._epoch += 1
         self._step, self._losses = 0, []
@@ -248,6 +253,7 @@ class TrainerClient(TransportAgent):
                 tensors,
                 round_number=self._round,
                 version=self._version,
+                cut=self._model.spec.cut,
                 samples=work.steps * work.batch,
                 loss=loss,
                 dtype=self._setup.weight_type,

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
 """What the edge server computes for its clients, by design."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from cosim.agents.trainer_setup import TrainingSetup
-from models.federated.reference import choose_samples
+from models.federated.lowrank import cut_rank
+from models.federated.sides import EdgeSide
 from models.federated.smashed import SmashedCodec
-from models.federated.split import Corpus, DeviceSide, EdgeSide, Smashed, SplitModel
+from models.federated.split import Smashed, Tensors
 from models.federated.strategy import FitResult
 from models.federated.wire import Kind, Message, MessageError, RowMessage, encode_rows
-from models.tasks import Sample
 
 if TYPE_CHECKING:
-    from cosim.agents.trainer_server import Session
+    from cosim.agents.trainer_session import Session
 
 
 class Replier(Protocol):
@@ -29,7 +30,9 @@ class Replier(Protocol):
 class EdgeWork:
     """The edge's layers: a copy a client (V1), one for all in turn (V2), or one joint step.
 
-    The edge computes for one client at a time, in the order in which activations come.
+    The edge computes for one client at a time, in the order in which activations come. Where
+    clients have cuts of their own, one server model has the layers above the lowest cut, and a
+    client uses those above its own; see `shares`.
     """
 
     def __init__(self, replier: Replier, setup: TrainingSetup) -> None:
@@ -38,13 +41,12 @@ class EdgeWork:
         self._free_s = 0.0
         self._shared: EdgeSide | None = None
         if setup.design in ("splitfed-v2", "splitlora"):
-            values = setup.model.spec.edge_part(setup.strategy.current())
-            self._shared = EdgeSide(setup.model, values, setup.work.learning_rate)
+            model = setup.model.cut_at(setup.lowest_cut)
+            values = model.spec.edge_part(setup.strategy.current())
+            self._shared = EdgeSide(model, values, setup.work.learning_rate)
         self._active: set[int] = set()
         self._barrier: dict[int, tuple[Session, Message, bool]] = {}
         self._last: dict[int, tuple[Message, bool]] = {}
-        self._corpus: Corpus | None = None
-        self._central: tuple[DeviceSide, EdgeSide] | None = None
 
     def begin_round(self, clients: list[int]) -> None:
         """Note who takes part: a joint step waits for all of them."""
@@ -60,6 +62,10 @@ class EdgeWork:
             self._barrier.pop(client, None)
         elif self._setup.design == "splitlora":
             self._joint_step()
+
+    def has_sent(self, client: int) -> bool:
+        """Return whether a client waits for a joint step, so that nothing of it is due."""
+        return client in self._barrier
 
     def take(self, session: "Session", message: Message, *, selected: bool) -> None:
         """Take activations, or the gradients of pooled rows."""
@@ -78,7 +84,11 @@ class EdgeWork:
             return
         assert message.smashed is not None and message.positions is not None
         pooled = edge.forward(
-            message.smashed, message.positions, message.lengths, client=session.client
+            message.smashed,
+            message.positions,
+            message.lengths,
+            client=session.client,
+            model=session.model,
         )
         self._last[session.client] = (message, selected)
         tokens = len(message.positions)
@@ -115,13 +125,16 @@ class EdgeWork:
         assert self._shared is not None
         waiting = [self._barrier[client] for client in sorted(self._barrier)]
         self._barrier.clear()
-        tokens = sum(len(m.positions) for _, m, _ in waiting if m.positions is not None)
         replies = []
         for session, message, selected in waiting:
             assert message.smashed is not None and message.positions is not None
             assert message.labels is not None
             self._shared.forward(
-                message.smashed, message.positions, message.lengths, client=session.client
+                message.smashed,
+                message.positions,
+                message.lengths,
+                client=session.client,
+                model=session.model,
             )
             loss, down = self._shared.label_loss(
                 message.labels, client=session.client, weight=1 / len(waiting)
@@ -129,7 +142,11 @@ class EdgeWork:
             session.losses.append(loss)
             replies.append((session, message, down, selected))
         self._shared.step()
-        self._busy(tokens)
+        tokens: dict[int, int] = {}
+        for session, message, _ in waiting:
+            cut = session.model.spec.cut
+            tokens[cut] = tokens.get(cut, 0) + sum(message.lengths)
+        self._busy([(count, cut) for cut, count in tokens.items()])
         for session, message, down, selected in replies:
             self._send_gradient(session, message, down, selected=selected, tokens=0)
 
@@ -169,62 +186,60 @@ class EdgeWork:
             version=message.version,
             positions=positions,
         )
-        delay_s = self._busy(tokens) if tokens else max(self._free_s - self._replier.now_s, 0.0)
+        delay_s = max(self._free_s - self._replier.now_s, 0.0)
+        if tokens:
+            delay_s = self._busy([(tokens, session.model.spec.cut)])
         self._replier.reply(session.client, message.round, data, delay_s)
 
-    def _busy(self, tokens: int) -> float:
-        """Let the edge compute and return when it is done, in seconds from now."""
-        model: SplitModel = self._setup.model
-        cost = model.cost(tokens, model.spec.cut, model.spec.last, backward=True)
+    def _busy(self, parts: Sequence[tuple[int, int]]) -> float:
+        """Let the edge compute and return when it is done, in seconds from now.
+
+        Args:
+            parts: (tokens, cut) of what is computed at once.
+        """
+        model, profile = self._setup.model, self._setup.edge_profile
+        costs = [model.cost(n, cut, model.spec.last, backward=True) for n, cut in parts]
+        latency_s = profile.latency_s(sum(c[0] for c in costs), sum(c[1] for c in costs))
         now_s = self._replier.now_s
-        self._free_s = max(now_s, self._free_s) + self._setup.edge_profile.latency_s(*cost)
+        self._free_s = max(now_s, self._free_s) + latency_s
         return self._free_s - now_s
 
-    def merge(self) -> None:
-        """Put the one server model into the global values."""
-        if self._shared is not None:
-            self._setup.strategy.tensors = {
-                **self._setup.strategy.tensors,
-                **self._shared.state(),
-            }
+    # One server model
 
-    # Centralised training
+    def shares(self, taken: Sequence["Session"]) -> list[FitResult]:
+        """Return what the server model adds to the average of layers that devices trained too.
 
-    def load(self, samples: list[Sample]) -> None:
-        """Take the data that the clients sent."""
+        A layer between two clients' cuts has been trained at the device of the one and at the
+        server for the other. The server's copy counts with the samples of those it was trained for.
+
+        Args:
+            taken: sessions whose results are averaged.
+        """
+        if self._shared is None or not taken:
+            return []
+        values, out = self._shared.state(), []
+        cuts = [session.model.spec.cut for session in taken]
+        for number in range(min(cuts), max(cuts)):
+            weight = sum(
+                session.result.num_examples
+                for session in taken
+                if session.result is not None and session.model.spec.cut <= number
+            )
+            names = (f"down.{number}", f"up.{number}")
+            out.append(FitResult(-1, {name: values[name] for name in names}, weight))
+        return out
+
+    def merge(self, taken: Sequence["Session"]) -> None:
+        """Put what only the server model has into the global values, and take over the rest."""
         setup = self._setup
-        spec, values = setup.model.spec, setup.strategy.current()
-        self._corpus = setup.model.corpus(samples, setup.max_tokens)
-        rate = setup.work.learning_rate
-        self._central = (
-            DeviceSide(setup.model, spec.device_part(values), rate),
-            EdgeSide(setup.model, spec.edge_part(values), rate),
-        )
-
-    def train_round(self, number: int, clients: int) -> tuple[float, float]:
-        """Do as many steps as all clients together would; return mean loss and seconds."""
-        setup = self._setup
-        assert self._corpus is not None and self._central is not None
-        device, edge = self._central
-        spec = setup.model.spec
-        rng = setup.rng("batches", "central", number)
-        losses, latency_s = [], 0.0
-        for _ in range(clients):
-            for numbers in choose_samples(rng, len(self._corpus), setup.work):
-                batch = self._corpus.batch(numbers)
-                smashed = device.forward(batch)
-                edge.forward(smashed, batch.positions, batch.lengths)
-                loss, down = edge.label_loss(batch.labels)
-                edge.step()
-                device.backward(down)
-                losses.append(loss)
-                for first, last, back in ((0, spec.first, False), (spec.first, spec.last, True)):
-                    cost = setup.model.cost(len(batch.rows), first, last, backward=back)
-                    latency_s += setup.edge_profile.latency_s(*cost)
-        return sum(losses) / len(losses), latency_s
-
-    def central_result(self) -> FitResult:
-        """Return the values trained so far."""
-        assert self._central is not None
-        device, edge = self._central
-        return FitResult(0, {**device.state(), **edge.state()}, 1)
+        if self._shared is None:
+            return
+        deepest = max(session.model.spec.cut for session in taken)
+        above = setup.model.cut_at(deepest).spec.edge_part(self._shared.state())
+        setup.strategy.tensors = {**setup.strategy.tensors, **above}
+        below: Tensors = {
+            name: value
+            for name, value in cut_rank(setup.strategy.tensors, setup.model.spec.rank).items()
+            if name in self._shared.tensors and name not in above
+        }
+        self._shared.load(below)

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The edge server of a fine-tuning run: rounds, its half of the model, aggregation, service."""
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import zstandard
 
 from cosim.agents.arq import ArqEndpoint, Delivery
+from cosim.agents.trainer_central import CentralWork
 from cosim.agents.trainer_client import missing_rows, send_rows
 from cosim.agents.trainer_edge import EdgeWork
+from cosim.agents.trainer_fit import ClientFit
+from cosim.agents.trainer_session import Session, write_row
 from cosim.agents.trainer_setup import TrainingSetup, snapshot
+from cosim.agents.trainer_watch import Watch
 from cosim.agents.transport import Peer, TransportAgent
 from models.federated.lowrank import cut_rank
-from models.federated.split import EdgeSide, Tensors
+from models.federated.sides import EdgeSide
+from models.federated.split import Tensors
 from models.federated.strategy import FitResult
 from models.federated.wire import (
     HEADER,
@@ -26,28 +27,6 @@ from models.federated.wire import (
     decode_weights,
     encode_weights,
 )
-from models.tasks import Sample
-
-MAX_TEXT_BYTES = 16 << 20
-
-
-@dataclass
-class Session:
-    """A client's part of a round, from the weights it gets to the result it sends."""
-
-    round: int
-    client: int
-    rank: int
-    version: int
-    start_s: float
-    sent: tuple[int, int]
-    received: tuple[int, int]
-    losses: list[float]
-    edge: EdgeSide | None = None
-    result: FitResult | None = None
-    end_s: float = math.nan
-    late: bool = False
-    used: bool = False
 
 
 class TrainerServer(TransportAgent):
@@ -60,6 +39,8 @@ class TrainerServer(TransportAgent):
         client_ends: client → its end of the link; only its counters are read, for the trace.
 
     Attributes:
+        fit: which rank and cut each client gets.
+        watch: which clients are there.
         refused: messages that were damaged or not the ones expected, with reasons.
     """
 
@@ -78,26 +59,64 @@ class TrainerServer(TransportAgent):
         self._sessions: dict[int, Session] = {}
         self._waiting: set[int] = set()
         self._late_results: list[Session] = []
-        self._rate_bps: dict[int, float] = {}
-        self._round_s: dict[int, float] = {}
+        self.watch = Watch(self.endpoints, setup.absent_s)
+        self._is_over = False
+        self.fit = ClientFit(setup)
         self._rounds_of: dict[int, int] = dict.fromkeys(self._clients, 0)
         self._work = EdgeWork(self, setup)
-        self._texts: dict[int, list[Sample]] = {}
+        self._central = CentralWork(setup)
         self.refused: list[str] = []
 
     # Rounds
 
     def started(self) -> None:
         """Begin the first round when it is time; centralised training begins with the data."""
-        if self._setup.design != "centralised":
-            self.later(self._setup.start_s, self._begin_round)
+        setup = self._setup
+        if setup.design == "centralised":
+            self._waiting = set(self._clients)
+            for client in self._clients:
+                self.watch.expect(client, self.now_s)
+        else:
+            self.later(setup.start_s, self._begin_round)
+        self.later(setup.start_s + setup.absent_s, self._look)
+
+    def _look(self) -> None:
+        """Give up who was to send something and has not for `absent_s`."""
+        if self._is_over:
+            return
+        self.later(self._setup.absent_s, self._look)
+        for client in self.watch.look(self.now_s, self._work.has_sent):
+            self._give_up(client)
+        for client in self.watch.to_ask():
+            self.send(client, HEADER.pack(Kind.PING, 0, 0, 0, 0, 0, 0))
+
+    def _give_up(self, client: int) -> None:
+        """Go on without a client."""
+        self._waiting.discard(client)
+        if self._setup.design == "centralised":
+            if not self._waiting:
+                self._begin_centrally()
+        elif self._setup.strategy.asynchronous:
+            self._finish_if_all_are_done()
+        else:
+            session = self._sessions[client]
+            session.given_up = True
+            if session.round == self._round and not session.late:
+                session.late, session.end_s = True, self.now_s
+            self._work.leave(client, closed=False)
+            if not self._waiting and session.round == self._round:
+                self._close_round()
 
     def _begin_round(self) -> None:
         setup = self._setup
         self._round += 1
-        busy = {c for c, s in self._sessions.items() if setup.use_late and s.result is None}
-        free = [c for c in self._clients if c not in busy]
-        chosen = setup.choose(free, self._rate_bps, self._round_s) if free else []
+        busy = {
+            client
+            for client, session in self._sessions.items()
+            if setup.use_late and session.result is None and not session.given_up
+        }
+        free = [c for c in self._clients if c not in busy and c not in self.watch.absent]
+        chosen = setup.choose(free, self.fit.rate_bps, self.fit.round_s) if free else []
         self._waiting = set(chosen)
         self._work.begin_round(chosen)
         for client in chosen:
@@ -110,51 +129,48 @@ class TrainerServer(TransportAgent):
 
     def _begin_session(self, client: int, number: int) -> None:
         setup = self._setup
-        rank = self._rank_of(client)
+        rank = self.fit.rank_of(client)
+        model = setup.model.cut_at(self.fit.cut_of(client))
         values = setup.strategy.configure_fit(client, rank)
         session = Session(
             number,
             client,
             rank,
+            model,
             setup.strategy.version,
             self.now_s,
             snapshot(self.endpoints[client].sent),
             snapshot(self._client_ends[client].sent),
             [],
         )
-        spec = setup.model.spec
         if setup.design == "splitfed-v1":
             rate = setup.work.learning_rate
-            session.edge = EdgeSide(setup.model, spec.edge_part(values), rate)
+            session.edge = EdgeSide(model, model.spec.edge_part(values), rate)
         self._sessions[client] = session
-        self._send_weights(client, Kind.WEIGHTS, values, number)
+        self.watch.expect(client, self.now_s)
+        self._send_weights(client, Kind.WEIGHTS, values, number, model.spec.cut)
 
-    def _send_weights(self, client: int, kind: Kind, values: Tensors, number: int) -> None:
+    def _send_weights(
+        self, client: int, kind: Kind, values: Tensors, number: int, cut: int
+    ) -> None:
         setup = self._setup
         if setup.design != "federated":
-            values = setup.model.spec.device_part(values)
+            values = setup.model.cut_at(cut).spec.device_part(values)
         version = setup.strategy.version
         self.send(
             client,
             encode_weights(
-                kind, values, round_number=number, version=version, dtype=setup.weight_type
+                kind,
+                values,
+                round_number=number,
+                version=version,
+                cut=cut,
+                dtype=setup.weight_type,
             ),
         )
 
-    def _rank_of(self, client: int) -> int:
-        """Return the rank that a client gets: its own, or less if ranks are adapted.
-
-        It is halved for each factor of two by which the measured uplink rate is below the median.
-        """
-        rank = self._setup.ranks[client]
-        rates = sorted(self._rate_bps.values())
-        if not self._setup.adapt_rank or client not in self._rate_bps:
-            return rank
-        slower = rates[len(rates) // 2] / max(self._rate_bps[client], 1.0)
-        return max(1, rank >> max(0, math.floor(math.log2(max(slower, 1.0)))))
-
     def _deadline(self, number: int) -> None:
-        if number == self._round:
+        if number == self._round and not self._is_over:
             self._close_round()
 
     def _close_round(self) -> None:
@@ -165,14 +181,16 @@ class TrainerServer(TransportAgent):
         taken = [*self._late_results, *done]
         for session in mine:
             if session.result is None:
-                session.late, session.end_s = True, self.now_s
+                self.fit.missed(session.client)
+                if not session.late:
+                    session.late, session.end_s = True, self.now_s
                 self._work.leave(session.client, closed=True)
         self._late_results = []
         # a late result counts the less the older it is, as with `FedAsync`
         results = [self._weighted(s) for s in taken]
         if results:
-            setup.strategy.aggregate_fit(results)
-            self._work.merge()
+            setup.strategy.aggregate_fit([*results, *self._work.shares(taken)])
+            self._work.merge(taken)
             self._publish()
         for session in taken:
             session.used = True
@@ -196,11 +214,13 @@ class TrainerServer(TransportAgent):
 
     def _finish(self) -> None:
         """Put the last version into service everywhere."""
-        setup = self._setup
+        setup, self._is_over = self._setup, True
         if setup.design.startswith("split"):
             for client in self._clients:
-                values = setup.strategy.configure_fit(client, setup.ranks[client])
-                self._send_weights(client, Kind.SERVICE, values, setup.rounds)
+                if client not in self.watch.absent:
+                    values = setup.strategy.configure_fit(client, setup.ranks[client])
+                    cut = self.fit.cuts[client]
+                    self._send_weights(client, Kind.SERVICE, values, setup.rounds, cut)
         if setup.stop_when_done:
             self.later(1.0, self.stop)
 
@@ -222,46 +242,27 @@ class TrainerServer(TransportAgent):
         return sum(found[id(v)] for v in values) / len(values)
 
     def _write(self, session: Session, accuracy: float) -> None:
-        setup = self._setup
         client = session.client
-        down = snapshot(self.endpoints[client].sent)
-        up = snapshot(self._client_ends[client].sent)
-        loss = math.nan
-        if session.losses:
-            loss = sum(session.losses) / len(session.losses)
-        self._setup.book.add(
-            "rounds",
-            round=session.round,
-            client=client,
-            cut_layer=_cut_of(setup),
-            rank=session.rank,
-            bytes_up=up[0] - session.received[0],
-            bytes_down=down[0] - session.sent[0],
-            t_start_s=session.start_s,
-            t_end_s=session.end_s,
-            late=session.late,
-            loss=loss,
-            accuracy=accuracy,
-            design=setup.design,
-            version=setup.strategy.version,
-            payload_up=up[1] - session.received[1],
-            payload_down=down[1] - session.sent[1],
-            used=session.used,
-        )
+        write_row(self._setup, session, self.endpoints[client], self._client_ends[client], accuracy)
 
     # Messages
 
     def message(self, peer: int, delivery: Delivery) -> None:
         """Take a message of a client."""
         data = delivery.data
+        self.watch.absent.pop(peer, None)
         try:
             kind = Kind(data[0]) if data else None
             if kind is Kind.UPDATE:
-                self._take_update(peer, decode_weights(data, self._setup.device_shapes()))
+                self._take_update(peer, data)
             elif kind in (Kind.SMASHED, Kind.POOLED_GRADIENT):
                 self._take_rows(peer, delivery)
             elif kind is Kind.TEXTS:
-                self._take_texts(peer, data)
+                self._central.take_texts(peer, data)
+                self.watch.done(peer)
+                self._waiting.discard(peer)
+                if not self._waiting:
+                    self._begin_centrally()
             else:
                 raise MessageError("no message for the server")
         except (MessageError, ValueError) as error:
@@ -295,11 +296,13 @@ class TrainerServer(TransportAgent):
 
         self.later(delay_s, now)
 
-    def _take_update(self, client: int, message: Message) -> None:
-        session = self._sessions.get(client)
-        if session is None or session.round != message.round or session.result is not None:
+    def _take_update(self, client: int, data: bytes) -> None:
+        setup, session = self._setup, self._sessions.get(client)
+        if session is None:
+            raise MessageError("a result without a round")
+        message: Message = decode_weights(data, setup.device_shapes(session.model.spec.cut))
+        if session.round != message.round or session.result is not None:
             return
-        setup = self._setup
         assert message.tensors is not None
         if session.late and not setup.use_late:
             return
@@ -310,8 +313,12 @@ class TrainerServer(TransportAgent):
             session.losses = [message.loss]
         session.result = FitResult(client, tensors, message.samples, message.version)
         session.end_s = self.now_s
-        self._round_s[client] = self.now_s - session.start_s
-        self._rate_bps[client] = _rate(self._client_ends[client], session, self.now_s)
+        self.watch.done(client)
+        self.fit.measured(
+            client,
+            took_s=self.now_s - session.start_s,
+            rate_bps=session.rate_bps(self._client_ends[client], self.now_s),
+        )
         self._work.leave(client, closed=False)
         if setup.strategy.asynchronous:
             self._take_asynchronous(session)
@@ -335,65 +342,44 @@ class TrainerServer(TransportAgent):
         self._write(session, accuracy)
         if self._rounds_of[client] < setup.rounds:
             self._begin_session(client, self._rounds_of[client])
-        elif all(n >= setup.rounds for n in self._rounds_of.values()):
+        else:
+            self._finish_if_all_are_done()
+
+    def _finish_if_all_are_done(self) -> None:
+        done = {c for c, n in self._rounds_of.items() if n >= self._setup.rounds}
+        if done | self.watch.absent.keys() == set(self._clients):
             self._finish()
 
     # Centralised training
 
-    def _take_texts(self, client: int, data: bytes) -> None:
-        try:
-            text = zstandard.ZstdDecompressor().decompress(
-                data[HEADER.size :], max_output_size=MAX_TEXT_BYTES
-            )
-            rows = json.loads(text)
-            labels = self._setup.model.spec.labels
-            samples = [
-                Sample(f"{client}-{n}", str(text), int(label))
-                for n, (text, label) in enumerate(rows)
-                if 0 <= int(label) < labels
-            ]
-        except (zstandard.ZstdError, ValueError, TypeError) as error:
-            raise MessageError(f"texts that cannot be read: {error}") from None
-        self._texts[client] = samples
-        if len(self._texts) == len(self._clients):
-            everything = [s for c in sorted(self._texts) for s in self._texts[c]]
-            self._work.load(everything)
+    def _begin_centrally(self) -> None:
+        """Train on what has come, once."""
+        if self._round < 0 and self._central.clients:
+            self._central.load()
             self._train_centrally()
 
     def _train_centrally(self) -> None:
         self._round += 1
         number, start_s = self._round, self.now_s
-        loss, latency_s = self._work.train_round(number, len(self._clients))
+        loss, latency_s = self._central.train_round(number)
 
         def done() -> None:
             setup = self._setup
-            setup.strategy.aggregate_fit([self._work.central_result()])
+            setup.strategy.aggregate_fit([self._central.result()])
             accuracy = self._evaluate(number)
-            for client in self._clients:
-                up = self._client_ends[client].sent if number == 0 else None
-                down = self.endpoints[client].sent if number == 0 else None
-                rank = setup.ranks[client]
-                session = Session(number, client, rank, 0, start_s, (0, 0), (0, 0), [loss])
-                if up is None or down is None:
-                    session.sent = snapshot(self.endpoints[client].sent)
-                    session.received = snapshot(self._client_ends[client].sent)
+            for client in self._central.clients:
+                # What was sent was sent before the first round.
+                sent = received = (0, 0)
+                if number:
+                    sent = snapshot(self.endpoints[client].sent)
+                    received = snapshot(self._client_ends[client].sent)
+                rank, model = setup.ranks[client], setup.model
+                session = Session(number, client, rank, model, 0, start_s, sent, received, [loss])
                 session.end_s, session.used = self.now_s, True
                 self._write(session, accuracy)
             if number + 1 < setup.rounds:
                 self._train_centrally()
-            elif setup.stop_when_done:
-                self.later(1.0, self.stop)
+            else:
+                self._finish()
 
         self.later(latency_s, done)
-
-
-def _cut_of(setup: TrainingSetup) -> int:
-    spec = setup.model.spec
-    return {"federated": spec.last, "centralised": 0}.get(setup.design, spec.cut)
-
-
-def _rate(end: ArqEndpoint, session: Session, now_s: float) -> float:
-    """Return the uplink rate that a client reached, bit/s, the whole round if nothing better."""
-    if not math.isnan(end.rate_bps):
-        return end.rate_bps
-    return 8 * (end.sent.total - session.received[0]) / max(now_s - session.start_s, 1e-9)

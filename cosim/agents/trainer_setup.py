@@ -11,11 +11,13 @@ from cosim.agents.arq import ArqEndpoint, Counters
 from cosim.agents.book import Book
 from cosim.seeding import generator
 from models.compression import DeviceProfile
+from models.federated.placement import Placement
 from models.federated.reference import LocalWork
 from models.federated.service import ServiceBank
 from models.federated.smashed import SmashedCodec
 from models.federated.split import Corpus, SplitModel
 from models.federated.strategy import Strategy
+from models.federated.wire import MessageError
 from models.tasks import Sample
 
 
@@ -25,10 +27,14 @@ class TrainingSetup:
 
     Attributes:
         design: see `models.federated.reference.DESIGNS`.
-        model: with the cut of all clients.
+        model: cut where most clients cut it.
         samples: client → its training samples.
         max_tokens: of a sample.
         ranks: client → rank of its low-rank changes.
+        cuts: client → layers at its device, in the first round if they are adapted.
+        placement: chooses later ones, None if they are fixed.
+        deepest: client → layers that fit into its memory.
+        off_s: client → when it is switched off.
         codec: compression of activations and gradients.
         choose: (candidates, uplink rates, round durations) → clients of a round.
         strategy: holds the global values.
@@ -37,6 +43,7 @@ class TrainingSetup:
         test: for the accuracy in the trace, None for no evaluation.
         adapt_rank: clients with a slow uplink get a lower rank.
         weight_type: number type of weights on the air.
+        absent_s: a client that sent nothing for so long while it was waited for is given up.
     """
 
     design: str
@@ -44,6 +51,10 @@ class TrainingSetup:
     samples: Mapping[int, Sequence[Sample]]
     max_tokens: int
     ranks: Mapping[int, int]
+    cuts: Mapping[int, int]
+    placement: Placement | None
+    deepest: Mapping[int, int]
+    off_s: Mapping[int, float]
     codec: SmashedCodec
     work: LocalWork
     rounds: int
@@ -59,6 +70,7 @@ class TrainingSetup:
     lossy: bool
     weight_type: torch.dtype
     round_deadline_s: float
+    absent_s: float
     use_late: bool
     start_s: float
     stop_when_done: bool
@@ -71,11 +83,28 @@ class TrainingSetup:
         """Return a generator for one purpose."""
         return generator(self.seed, *names)
 
-    def device_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return what a client's weights must look like; the rank is the client's own."""
+    @property
+    def lowest_cut(self) -> int:
+        """Return the fewest layers that any client may have."""
+        return self.model.spec.first + 1 if self.placement else min(self.cuts.values())
+
+    def device_shapes(self, cut: int) -> dict[str, tuple[int, ...]]:
+        """Return what a client's weights must look like; the rank is the client's own.
+
+        Args:
+            cut: layers at the device, of no matter if the whole model is there.
+
+        Raises:
+            MessageError: there are not so many layers, or none to train below.
+        """
         values = self.strategy.current()
         if self.design != "federated":
-            values = self.model.spec.device_part(values)
+            spec = self.model.spec
+            if not spec.first < cut <= spec.last:
+                raise MessageError(
+                    f"{cut} layers at the device, {spec.first + 1} to {spec.last} fit"
+                )
+            values = self.model.cut_at(cut).spec.device_part(values)
         out: dict[str, tuple[int, ...]] = {}
         for name, value in values.items():
             shape = tuple(value.shape)

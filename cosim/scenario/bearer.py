@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What every flow says about its radio bearer: RLC mode, PDCP, queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from cosim.scenario.base import Section, quantity
@@ -51,6 +51,27 @@ class BearerSection(Section):
         ge=100,
         le=2**32 - 1,
     )
+    bandwidth_part: int = quantity(
+        0,
+        "which bandwidth part carries the flow: 0 is the carrier's first, 1 the first of "
+        "carrier.parts",
+        source="TS 38.211 clause 4.4.5",
+        ge=0,
+        le=7,
+    )
+    dscp: int = quantity(
+        0,
+        "DiffServ code point that the flow's IP packets are marked with",
+        source="RFC 2474",
+        ge=0,
+        le=63,
+    )
+    packet_filter: Literal["port", "dscp"] = quantity(
+        "port",
+        "which of its UE's packets the bearer takes: those to the flow's own port, or all that "
+        "bear its dscp",
+        source="TS 24.501 clause 9.11.4.13",
+    )
 
 
 def bearer_options(bearer: BearerSection) -> str:
@@ -68,24 +89,46 @@ def bearer_options(bearer: BearerSection) -> str:
         options["discard_timer_ms"] = repr(bearer.discard_timer_s * 1e3)
     if bearer.queue_bytes is not None:
         options["queue_bytes"] = bearer.queue_bytes
+    if bearer.bandwidth_part:
+        options["part"] = bearer.bandwidth_part
+    if bearer.dscp:
+        options["dscp"] = bearer.dscp
+    if bearer.packet_filter != "port":
+        options["filter"] = bearer.packet_filter
     return "".join(f" {name}={value}" for name, value in options.items())
 
 
-def check_bearer(bearer: BearerSection, at: str, *, pattern: str) -> Iterator[Problem]:
+def check_bearer(bearer: BearerSection, at: str, *, patterns: Sequence[str]) -> Iterator[Problem]:
     """Yield what is wrong with a flow's bearer.
 
     Args:
         bearer: of the traffic table.
         at: the table's path.
-        pattern: TDD pattern of the carrier, empty with FDD.
+        patterns: TDD pattern of each bandwidth part, empty with FDD.
     """
+    if bearer.bandwidth_part >= len(patterns):
+        yield Problem(
+            f"{at}.bandwidth_part",
+            show(bearer.bandwidth_part),
+            f"0 to {len(patterns) - 1}: there are {len(patterns)} bandwidth parts",
+            "add a [[carrier.parts]] table for each further one",
+        )
+        return
+    pattern = patterns[bearer.bandwidth_part]
+    name = f"carrier.parts.{bearer.bandwidth_part - 1}" if bearer.bandwidth_part else "carrier"
+    if bearer.packet_filter == "dscp" and bearer.dscp == 0:
+        yield Problem(
+            f"{at}.dscp",
+            show(bearer.dscp),
+            '1 to 63 with packet_filter = "dscp": all packets that are not marked bear 0',
+        )
     for direction, letters, carries in (("uplink", "U", "downlink"), ("downlink", "DS", "uplink")):
         if bearer.rlc == "am" and pattern and not set(pattern) & set(letters):
             yield Problem(
                 f"{at}.rlc",
                 show(bearer.rlc),
                 f'only "um": status reports of {carries} data travel in the {direction}, and '
-                f"carrier.tdd_pattern = {show(pattern)} has none",
+                f"{name}.tdd_pattern = {show(pattern)} has none",
             )
     if bearer.reordering_s is not None and not bearer.in_order:
         yield Problem(f"{at}.reordering_s", show(bearer.reordering_s), "only with in_order = true")

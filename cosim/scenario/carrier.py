@@ -1,9 +1,39 @@
 # SPDX-License-Identifier: MIT
 """The sections of the carrier and of the link to the edge server."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from cosim.scenario.base import Section, quantity
+
+
+class BandwidthPart(Section):
+    """A further bandwidth part above the first: a carrier of its own with all cells and UEs."""
+
+    bandwidth_mhz: int = quantity(
+        20,
+        "its bandwidth; with the numerology it gives the number of PRBs",
+        unit="MHz",
+        source="TS 38.101-1/-2 table 5.3.2-1",
+        ge=3,
+        le=2000,
+    )
+    numerology: int = quantity(
+        1, "subcarrier spacing is 15 kHz x 2^numerology", source="TS 38.211 table 4.2-1", ge=0, le=6
+    )
+    tdd_pattern: str = quantity(
+        "DDDSU",
+        "one letter a slot as in carrier.tdd_pattern; not used with fdd",
+        source="TS 38.213 clause 11.1",
+        min_length=1,
+        max_length=160,
+    )
+
+    @property
+    def slot_s(self) -> float:
+        """Return the duration of a slot in seconds."""
+        return 1e-3 / float(2**self.numerology)
 
 
 class CarrierSection(Section):
@@ -41,11 +71,33 @@ class CarrierSection(Section):
         min_length=1,
         max_length=160,
     )
+    parts: Annotated[tuple[BandwidthPart, ...], Field(strict=False)] = quantity(
+        (),
+        "further bandwidth parts, [[carrier.parts]], each above the one before; bandwidth_mhz, "
+        "numerology and tdd_pattern of the carrier are those of the first",
+        source="TS 38.211 clause 4.4.5",
+        max_length=7,
+    )
 
     @property
     def slot_s(self) -> float:
-        """Return the duration of a slot in seconds."""
+        """Return the duration of a slot of the first bandwidth part in seconds."""
         return 1e-3 / float(2**self.numerology)
+
+    @property
+    def all_parts(self) -> tuple[BandwidthPart, ...]:
+        """Return all bandwidth parts, the first one included."""
+        first = BandwidthPart(
+            bandwidth_mhz=self.bandwidth_mhz,
+            numerology=self.numerology,
+            tdd_pattern=self.tdd_pattern,
+        )
+        return (first, *self.parts)
+
+    @property
+    def total_bandwidth_mhz(self) -> int:
+        """Return the sum over the bandwidth parts."""
+        return sum(part.bandwidth_mhz for part in self.all_parts)
 
 
 class BackhaulSection(Section):

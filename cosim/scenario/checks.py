@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from cosim.scenario import names
 from cosim.scenario.bearer import check_bearer
+from cosim.scenario.carrier import BandwidthPart, CarrierSection
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.layout import check_layout
@@ -13,7 +14,7 @@ from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.sources import SourceTraffic, TokenTraffic
-from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic
+from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic, Traffic
 
 TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
 """dl-UL-TransmissionPeriodicity, TS 38.331 (TDD-UL-DL-ConfigCommon)."""
@@ -68,21 +69,32 @@ def _carrier(scenario: Scenario) -> Iterator[Problem]:
             "410e6 to 7125e6 (FR1) or 24.25e9 to 71e9 (FR2)",
         )
         return
-    if prbs(carrier.bandwidth_mhz, carrier.numerology, fr) is not None:
+    for part, at in named_parts(carrier):
+        yield from _part(part, at, fr)
+
+
+def named_parts(carrier: CarrierSection) -> Iterator[tuple[BandwidthPart, str]]:
+    """Yield each bandwidth part and the path of its table."""
+    for number, part in enumerate(carrier.all_parts):
+        yield part, "carrier" if number == 0 else f"carrier.parts.{number - 1}"
+
+
+def _part(part: BandwidthPart, at: str, fr: int) -> Iterator[Problem]:
+    if prbs(part.bandwidth_mhz, part.numerology, fr) is not None:
         return
     numerologies = [mu for mu in range(7) if any(prbs(b, mu, fr) for b in _BANDWIDTHS_MHZ)]
-    if carrier.numerology not in numerologies:
+    if part.numerology not in numerologies:
         yield Problem(
-            "carrier.numerology",
-            show(carrier.numerology),
+            f"{at}.numerology",
+            show(part.numerology),
             f"FR{fr} has {_listed(numerologies)} (TS 38.101)",
         )
         return
-    allowed = [b for b in _BANDWIDTHS_MHZ if prbs(b, carrier.numerology, fr)]
+    allowed = [b for b in _BANDWIDTHS_MHZ if prbs(b, part.numerology, fr)]
     yield Problem(
-        "carrier.bandwidth_mhz",
-        show(carrier.bandwidth_mhz),
-        f"numerology {carrier.numerology} in FR{fr} has {_listed(allowed)} MHz (TS 38.101)",
+        f"{at}.bandwidth_mhz",
+        show(part.bandwidth_mhz),
+        f"numerology {part.numerology} in FR{fr} has {_listed(allowed)} MHz (TS 38.101)",
     )
 
 
@@ -93,11 +105,14 @@ _BANDWIDTHS_MHZ = (
 
 
 def _tdd(scenario: Scenario) -> Iterator[Problem]:
-    carrier = scenario.carrier
-    if carrier.duplex != "tdd":
-        return
-    pattern = carrier.tdd_pattern
-    path, given = "carrier.tdd_pattern", show(pattern)
+    if scenario.carrier.duplex == "tdd":
+        for part, at in named_parts(scenario.carrier):
+            yield from _pattern(scenario, part, at)
+
+
+def _pattern(scenario: Scenario, part: BandwidthPart, at: str) -> Iterator[Problem]:
+    pattern = part.tdd_pattern
+    path, given = f"{at}.tdd_pattern", show(pattern)
     wrong = sorted(set(pattern) - set("DSU"))
     if wrong:
         hint = (
@@ -113,14 +128,14 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
         yield Problem(path, given, f"at least one U slot ({why})")
     if "D" not in pattern:
         yield Problem(path, given, "at least one D slot (control and downlink data need it)")
-    period_ms = len(pattern) * carrier.slot_s * 1e3
+    period_ms = len(pattern) * part.slot_s * 1e3
     if not any(abs(period_ms - p) < 1e-9 for p in TDD_PERIODS_MS):
-        lengths = [p / (carrier.slot_s * 1e3) for p in TDD_PERIODS_MS]
+        lengths = [p / (part.slot_s * 1e3) for p in TDD_PERIODS_MS]
         whole = [round(n) for n in lengths if abs(n - round(n)) < 1e-9 and n >= 1]
         yield Problem(
             path,
             given,
-            f"{_listed(whole)} letters at numerology {carrier.numerology} (TS 38.331: the pattern "
+            f"{_listed(whole)} letters at numerology {part.numerology} (TS 38.331: the pattern "
             f"lasts {_listed(TDD_PERIODS_MS)} ms, not {period_ms:g})",
         )
 
@@ -128,7 +143,7 @@ def _tdd(scenario: Scenario) -> Iterator[Problem]:
 def _channel(scenario: Scenario) -> Iterator[Problem]:
     channel, carrier = scenario.channel, scenario.carrier
     yield from _channel_model(scenario)
-    slot_s = carrier.slot_s
+    slot_s = max(part.slot_s for part in carrier.all_parts)
     interval_s = channel.sample_interval_s
     if interval_s < slot_s * (1 - 1e-9):
         most = max(int(channel.block_duration_s / slot_s + 1e-9), 1)
@@ -152,9 +167,8 @@ def _channel(scenario: Scenario) -> Iterator[Problem]:
                 f"({doppler_hz:.4g} Hz at ues.speed_m_s = {scenario.ues.speed_m_s:g}): at least "
                 f"{least:.0f}",
             )
-    fr = frequency_range(carrier.frequency_hz)
-    count = prbs(carrier.bandwidth_mhz, carrier.numerology, fr)
-    if count is not None:
+    count = sum(scenario.prb_counts)
+    if count:
         cells, ues = len(scenario.cells), scenario.ues.count
         size = 4 * channel.samples_per_block * cells * ues * count
         total = size * (channel.look_ahead_blocks + 1)
@@ -177,6 +191,20 @@ def _channel_model(scenario: Scenario) -> Iterator[Problem]:
                           f"{example}")  # fmt: skip
         elif channel.model != model and value:
             yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
+    if channel.soft_los:
+        drawn = ("umi", "uma", "rma", "inh", "inf")
+        if channel.model not in drawn or channel.los != "random":
+            yield Problem(
+                "channel.soft_los",
+                show(channel.soft_los),
+                f'only with channel.model {", ".join(map(show, drawn))} and channel.los = "random"',
+            )
+        elif scenario.mobility.model == "fixed":
+            yield Problem(
+                "channel.soft_los",
+                show(channel.soft_los),
+                'nobody changes places with mobility.model = "fixed"',
+            )
     if channel.model in ("inh", "inf") and scenario.ues.indoor_fraction != 1.0:
         yield Problem(
             "ues.indoor_fraction",
@@ -245,8 +273,10 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
                     show(traffic.ues),
                     f"UE {absent[0]} does not exist: ues.count = {count} gives 0 to {count - 1}",
                 )
-        pattern = scenario.carrier.tdd_pattern if scenario.carrier.duplex == "tdd" else ""
-        yield from check_bearer(traffic, at, pattern=pattern)
+        tdd = scenario.carrier.duplex == "tdd"
+        patterns = [part.tdd_pattern if tdd else "" for part in scenario.carrier.all_parts]
+        yield from check_bearer(traffic, at, patterns=patterns)
+        yield from _shared_mark(scenario, index, at)
         if isinstance(traffic, SemanticTraffic):
             yield from _semantic(scenario, traffic, at)
         elif isinstance(traffic, AgentTraffic):
@@ -270,8 +300,35 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
         )
 
 
+def _shared_mark(scenario: Scenario, index: int, at: str) -> Iterator[Problem]:
+    """Yield a bearer that takes by DSCP what an earlier one at the same UE takes already."""
+    mine = scenario.traffic[index]
+    if mine.packet_filter != "dscp":
+        return
+
+    def everywhere(traffic: Traffic) -> set[int]:
+        return set(range(scenario.ues.count) if traffic.ues == "all" else traffic.ues)
+
+    for earlier, other in enumerate(scenario.traffic[:index]):
+        both_ways = "both" in (mine.direction, other.direction)
+        if (
+            other.packet_filter == "dscp"
+            and other.dscp == mine.dscp
+            and (both_ways or other.direction == mine.direction)
+            and everywhere(mine) & everywhere(other)
+        ):
+            yield Problem(
+                f"{at}.dscp",
+                show(mine.dscp),
+                f"another one than traffic.{earlier}.dscp: that flow's bearer takes all packets "
+                "with this mark",
+                'packet_filter = "port" keeps the mark and puts the packets into that bearer',
+            )
+
+
 def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
-    slot_s = scenario.carrier.slot_s
+    parts = scenario.carrier.all_parts
+    slot_s = parts[min(traffic.bandwidth_part, len(parts) - 1)].slot_s
     if traffic.deadline_s < slot_s:
         yield Problem(
             f"{at}.deadline_s", show(traffic.deadline_s), f"at least a slot, {slot_s:g} s"

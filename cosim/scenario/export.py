@@ -48,7 +48,15 @@ def _section(section: type[Section], data: dict[str, Any]) -> Iterable[str]:
     fields = sorted(section.model_fields.items(), key=lambda item: item[0] != "kind")
     for key, field in fields:
         note = _note(field)
-        if key in data:
+        if key == "parts":
+            # An inline table a bandwidth part: an array of tables could not stand in a section.
+            entries = ", ".join(
+                "{ " + ", ".join(f"{k} = {toml_value(v)}" for k, v in part.items()) + " }"
+                for part in data[key]
+            )
+            yield f"# {note}"
+            yield f"{key} = [{entries}]"
+        elif key in data:
             yield f"# {note}"
             yield f"{key} = {toml_value(data[key])}"
         else:

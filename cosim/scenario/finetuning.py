@@ -11,6 +11,8 @@ from cosim.scenario.run import MAX_DURATION_S
 from cosim.scenario.traffic import _priority
 from cosim.scenario.ue_selection import UeSelection
 
+_Off = Annotated[tuple[int, float], Field(strict=False)]
+
 
 class FinetuningTraffic(BearerSection):
     """UEs and the edge server train a model's low-rank changes together; all bytes are packets."""
@@ -62,6 +64,20 @@ class FinetuningTraffic(BearerSection):
         "halve a client's rank for each factor of two by which its measured uplink rate is below "
         "the median",
     )
+    cut_layers: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
+        None,
+        "layers at the device of each client, in the order of the UEs; by default `cut_layer`",
+    )
+    adapt_cut: bool = quantity(
+        False,
+        "give each client as many layers as fit into its memory and, by its measured uplink rate "
+        "and last round, into 0.8 of round_deadline_s; one fewer after a round that it missed",
+    )
+    memory_mb: Annotated[tuple[float, ...] | None, Field(strict=False)] = quantity(
+        None,
+        "memory for training of each client, for adapt_cut; by default that of the device profile",
+        unit="MB",
+    )
     labels_at: Literal["edge", "device"] = quantity(
         "edge", "labels go along, or stay at the device with the head (U-shape)"
     )
@@ -85,6 +101,18 @@ class FinetuningTraffic(BearerSection):
     )
     late: Literal["drop", "use"] = quantity(
         "drop", "what a late client did is lost, or used in the round in which it arrives"
+    )
+    absent_after_s: float = quantity(
+        20.0,
+        "a client that is waited for and sends nothing for so long, up to twice, is given up until "
+        "something of it is heard",
+        unit="s",
+        gt=0,
+        le=MAX_DURATION_S,
+    )
+    switched_off: Annotated[tuple[_Off, ...], Field(strict=False)] = quantity(
+        (),
+        "(UE, second) from which a client neither hears nor says anything: a node that is killed",
     )
     start_s: float = quantity(0.0, "start of the first round", unit="s", ge=0, le=MAX_DURATION_S)
     evaluate_samples: int = quantity(96, "test samples of the accuracy in `rounds`", ge=0, le=10**6)

@@ -40,12 +40,55 @@ def problems(scenario: Scenario, traffic: FinetuningTraffic, at: str) -> Iterato
             yield Problem(
                 f"{at}.ranks", show(traffic.ranks), f"each 1 to {at}.rank = {traffic.rank}"
             )
+    yield from _cuts(traffic, clients, at)
+    for number, (ue, at_s) in enumerate(traffic.switched_off):
+        there = range(scenario.ues.count) if traffic.ues == "all" else traffic.ues
+        if ue not in there or at_s < 0:
+            yield Problem(
+                f"{at}.switched_off.{number}",
+                f"[{ue}, {at_s:g}]",
+                "a UE of this entry and a time of 0 or later",
+            )
     yield from _design(traffic, at)
     if traffic.start_s >= scenario.run.duration_s:
         yield Problem(
             f"{at}.start_s",
             show(traffic.start_s),
             f"before the end of the run, run.duration_s = {scenario.run.duration_s:g}",
+        )
+
+
+def _cuts(traffic: FinetuningTraffic, clients: int, at: str) -> Iterator[Problem]:
+    for name in ("cut_layers", "memory_mb"):
+        value = getattr(traffic, name)
+        if value is not None and len(value) != clients:
+            yield Problem(
+                f"{at}.{name}", f"{len(value)} values", f"one for each of {clients} clients"
+            )
+    own = traffic.cut_layers is not None or traffic.adapt_cut
+    name = "adapt_cut" if traffic.adapt_cut else "cut_layers"
+    if own and not traffic.design.startswith("split"):
+        yield Problem(
+            f"{at}.{name}",
+            show(getattr(traffic, name)),
+            f"only with a split design: with {traffic.design} nothing is cut",
+        )
+    if any(not traffic.first_layer < c <= traffic.last_layer for c in traffic.cut_layers or ()):
+        yield Problem(
+            f"{at}.cut_layers",
+            show(traffic.cut_layers),
+            f"each above first_layer = {traffic.first_layer} and at most last_layer = "
+            f"{traffic.last_layer}",
+        )
+    if traffic.adapt_cut and traffic.round_deadline_s is None:
+        yield Problem(
+            f"{at}.adapt_cut", "true", "with a round_deadline_s, into which a round is to fit"
+        )
+    if traffic.memory_mb is not None and (
+        not traffic.adapt_cut or any(m <= 0 for m in traffic.memory_mb)
+    ):
+        yield Problem(
+            f"{at}.memory_mb", show(traffic.memory_mb), "above 0, and only with adapt_cut = true"
         )
 
 

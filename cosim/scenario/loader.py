@@ -17,7 +17,7 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.problems import problems_of
 
 MAX_FILE_BYTES = 1_000_000
-_BARE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_BARE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 
 
 def _folders() -> list[Path]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from cosim.scenario import names
 from cosim.scenario.errors import Problem, show
 from cosim.scenario.model import Scenario
-from cosim.scenario.radio import MacSection
+from cosim.scenario.radio import OWN_SCHEDULER, SCHEDULERS, MacSection
 
 
 def mac_problems(scenario: Scenario) -> Iterator[Problem]:
     """Return what is wrong with layers, schedulers and tables."""
     yield from _layers(scenario)
+    for key in ("scheduler", "ul_scheduler"):
+        yield from _scheduler(key, getattr(scenario.mac, key))
     yield from _python(scenario.mac)
     mac = scenario.mac
     if mac.mcs_table == 2 and mac.bler_table == "semcosim":
@@ -31,6 +33,18 @@ def mac_problems(scenario: Scenario) -> Iterator[Problem]:
                 show(less),
                 f"at most the transmissions of important packets, {most}",
             )
+
+
+def _scheduler(key: str, name: str | None) -> Iterator[Problem]:
+    if name is None or name in SCHEDULERS or OWN_SCHEDULER.fullmatch(name):
+        return
+    close = difflib.get_close_matches(name[:100], SCHEDULERS, n=1)
+    yield Problem(
+        f"mac.{key}",
+        show(name),
+        f"one of {', '.join(SCHEDULERS)}, or a class of your own, ns3::Name",
+        f"did you mean {show(close[0])}?" if close else None,
+    )
 
 
 def _layers(scenario: Scenario) -> Iterator[Problem]:

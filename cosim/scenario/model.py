@@ -126,16 +126,19 @@ class Scenario(Section):
         return self.run.duration_s + self.drain_s
 
     @property
-    def prb_count(self) -> int:
-        """Return the carrier's number of physical resource blocks (TS 38.101 table 5.3.2-1)."""
+    def prb_counts(self) -> tuple[int, ...]:
+        """Return the physical resource blocks of each bandwidth part (TS 38.101 table 5.3.2-1)."""
         from cosim.scenario.checks import frequency_range, prbs
 
-        carrier = self.carrier
-        count = prbs(
-            carrier.bandwidth_mhz, carrier.numerology, frequency_range(carrier.frequency_hz)
-        )
-        assert count is not None  # checked when the scenario was made
-        return count
+        fr = frequency_range(self.carrier.frequency_hz)
+        counts = [prbs(p.bandwidth_mhz, p.numerology, fr) for p in self.carrier.all_parts]
+        # None: no such carrier, which was refused when the scenario was made.
+        return tuple(count for count in counts if count is not None)
+
+    @property
+    def prb_count(self) -> int:
+        """Return the resource blocks of the first bandwidth part."""
+        return self.prb_counts[0]
 
     @property
     def semantic_traffic(self) -> tuple[SemanticTraffic, ...]:

@@ -16,7 +16,7 @@ AUTO = "auto"
 
 _SERVICE_RUNGS = ("default", "int8", "int4", "int4-top16", "int4-top8")
 _SERVICE_RUNG_PATTERN = r"int[48](-top[1-9]\d{0,2})?"
-_SERVICE_UNIT_BYTES = 583  # version, position, scale and 576 values of 8 bits
+_SERVICE_UNIT_BYTES = 584  # version, cut, position, scale and 576 values of 8 bits
 _PACKET_OVERHEAD_BYTES = 18  # header of the packetiser and the unit's length
 
 

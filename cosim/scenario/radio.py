@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The sections of the radio access network: channel, gNB, UEs, MAC."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,19 +19,21 @@ PositionM = Annotated[
 """x, y and height above ground in metres; TOML gives a list, hence not strict."""
 
 
-SchedulerName = Literal[
-    "pf",
-    "rr",
-    "max-ci",
-    "edf",
-    "m-lwdf",
-    "qos",
-    "importance-first",
-    "semantic-efficiency",
-    "marginal-utility",
-    "python",
-]
-"""Names of schedulers; `cosim.ns3_setup.SCHEDULERS` has their classes."""
+SCHEDULERS = {
+    "pf": "ns3::NrPfScheduler",
+    "rr": "ns3::NrRrScheduler",
+    "max-ci": "ns3::NrMaxCiScheduler",
+    "edf": "ns3::NrEdfScheduler",
+    "m-lwdf": "ns3::NrMlwdfScheduler",
+    "qos": "ns3::NrQosScheduler",
+    "importance-first": "ns3::NrImportanceScheduler",
+    "semantic-efficiency": "ns3::NrSemanticScheduler",
+    "marginal-utility": "ns3::NrUtilityScheduler",
+    "python": "ns3::NrExternalScheduler",
+}
+"""Scheduler of a scenario → its class in ns-3. Classes of one's own go by their own name."""
+OWN_SCHEDULER = re.compile(r"ns3::\w{1,100}")
+"""A class of a shared library that `--plugin` names."""
 
 
 class ChannelSection(Section):
@@ -51,6 +54,12 @@ class ChannelSection(Section):
         "random",
         "line of sight: drawn with the model's probability, or forced",
         source="TR 38.901 table 7.4.2-1",
+    )
+    soft_los: bool = quantity(
+        False,
+        "line of sight comes and goes along the ways of moving UEs, and path loss and shadowing "
+        "with it; otherwise it stays as it was drawn for the start",
+        source="TR 38.901 clause 7.6.3.3",
     )
     shadowing: bool = quantity(True, "draw shadow fading", source="TR 38.901 clause 7.4.1")
     block_duration_s: float = quantity(
@@ -119,6 +128,14 @@ class ChannelSection(Section):
         0.5,
         "way of the fastest UE after which paths are traced anew; until then they turn with their "
         "Doppler shifts",
+        unit="m",
+        gt=0.0,
+        le=1000.0,
+    )
+    rt_search_m: float = quantity(
+        2.0,
+        "way of the fastest UE after which the surfaces that may make a path are looked for anew; "
+        "until then paths are traced over those known (rt_step_m or less: always looked for)",
         unit="m",
         gt=0.0,
         le=1000.0,
@@ -242,16 +259,17 @@ class UesSection(Section):
 class MacSection(Section):
     """Scheduler, link adaptation, HARQ, power control and RLC."""
 
-    scheduler: SchedulerName = quantity(
+    scheduler: str = quantity(
         "pf",
         "rr round robin, pf proportional fair, max-ci best channel first, edf earliest deadline "
         "first, m-lwdf, qos (5QI priority and deadlines), importance-first (PDU-set importance), "
-        "semantic-efficiency, marginal-utility (measured accuracy a PRB), or python: a plugin's, "
-        "see python_scheduler; docs/schedulers.md has their formulas",
+        "semantic-efficiency, marginal-utility (measured accuracy a PRB), python: a plugin's, see "
+        "python_scheduler, or the ns-3 class of a library of your own, ns3::Name; "
+        "docs/schedulers.md has their formulas",
         source="Jalali et al., VTC 2000 (pf); Andrews et al., 2001 (m-lwdf); Yan et al., arXiv "
         "2201.06023 (semantic-efficiency)",
     )
-    ul_scheduler: SchedulerName | None = quantity(
+    ul_scheduler: str | None = quantity(
         None, "scheduler of the uplink; by default the same as scheduler"
     )
     pf_window_slots: float = quantity(
@@ -313,6 +331,12 @@ class MacSection(Section):
         "points of its package, 1.79 dB apart), or a file (.json) written by `cosim phy bler`",
         min_length=1,
         max_length=1000,
+    )
+    eesm_betas: Literal["sionna", "semcosim"] = quantity(
+        "sionna",
+        "betas of effective SINR mapping: those of Sionna's package, or our own, fitted with "
+        "`cosim phy eesm`",
+        source="docs/validation.md, Effective SINR",
     )
     bler_target: float = quantity(
         0.1,

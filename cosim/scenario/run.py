@@ -85,7 +85,7 @@ class TruthSection(Section):
 
     fraction: float = quantity(
         0.0,
-        "share of transport blocks that are replayed, 0 for none; their first transmissions",
+        "share of transport blocks that are replayed, 0 for none; with their retransmissions",
         ge=0.0,
         le=1.0,
     )

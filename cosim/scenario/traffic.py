@@ -40,7 +40,8 @@ def _important_from() -> Any:
     """Return the field for the importance that deserves all transmissions."""
     return quantity(
         0.0,
-        "packets whose PDU-set importance is less have less_harq_tx transmissions",
+        "packets whose PDU-set importance is less have less_harq_tx transmissions and no "
+        "mcs_backoff",
         source="TS 23.501 clause 5.37",
         ge=0.0,
         le=1.0,
@@ -55,6 +56,17 @@ def _less_harq_tx() -> Any:
         "as the others",
         ge=1,
         le=16,
+    )
+
+
+def _mcs_backoff() -> Any:
+    """Return the field for the MCS of what matters more."""
+    return quantity(
+        0,
+        "MCS indices below the chosen one for blocks that begin with a packet of important_from or "
+        "more: more robust, and longer on air",
+        ge=0,
+        le=28,
     )
 
 
@@ -110,6 +122,7 @@ class SemanticTraffic(BearerSection):
     max_harq_tx: int | None = _max_harq_tx()
     important_from: float = _important_from()
     less_harq_tx: int | None = _less_harq_tx()
+    mcs_backoff: int = _mcs_backoff()
     budget_bytes: int | None = quantity(
         None,
         "bytes that a message's units may take at most; by default the rung's own",
@@ -223,6 +236,7 @@ class AgentTraffic(BearerSection):
     max_harq_tx: int | None = _max_harq_tx()
     important_from: float = _important_from()
     less_harq_tx: int | None = _less_harq_tx()
+    mcs_backoff: int = _mcs_backoff()
 
 
 # At the end, because these build on what stands above.

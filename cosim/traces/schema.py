@@ -265,7 +265,7 @@ RETRIEVALS = TableSpec(
 
 TRUTH = TableSpec(
     "truth",
-    "one row a transport block that was sent again through the real code",
+    "one row a transmission of a transport block that was sent again through the real code",
     time="t_s",
     ordered=False,
     always=False,
@@ -278,12 +278,14 @@ TRUTH = TableSpec(
         Column("layers", _I, "spatial layers"),
         Column("tbs_bits", _I, "transport block size", "bit"),
         Column("prb_count", _I, "physical resource blocks"),
+        Column("transmission", _I, "which of the block's transmissions, from 1"),
         Column("sinr_eff_db", pa.float32(), "effective SINR (EESM)", "dB", optional=True),
         Column("sinr_min_db", pa.float32(), "least SINR of a PRB and layer", "dB"),
         Column("sinr_max_db", pa.float32(), "greatest SINR of a PRB and layer", "dB"),
         Column("bler_predicted", pa.float32(), "block error probability of the abstraction"),
-        Column("sent", _I, "times that it was sent"),
-        Column("errors", _I, "times that it was not decoded"),
+        Column("sent", _I, "times that it was sent, with its earlier transmissions"),
+        Column("errors_before", _I, "times that it was not decoded before this transmission"),
+        Column("errors", _I, "times that it was not decoded after it"),
     ),
 )
 

@@ -15,8 +15,9 @@ from models.federated.scheme import SmashedError, parse_scheme
 
 if TYPE_CHECKING:
     from models.federated.partition import dirichlet_partition
+    from models.federated.sides import DeviceSide, EdgeSide
     from models.federated.smashed import SmashedCodec, parse_smashed
-    from models.federated.split import DeviceSide, EdgeSide, SplitModel, SplitSpec
+    from models.federated.split import SplitModel, SplitSpec
     from models.federated.strategy import FitResult, Strategy, get_strategy, strategy_names
 
 __all__ = [
@@ -39,8 +40,8 @@ _HOMES = {
     "dirichlet_partition": "models.federated.partition",
     "SmashedCodec": "models.federated.smashed",
     "parse_smashed": "models.federated.smashed",
-    "DeviceSide": "models.federated.split",
-    "EdgeSide": "models.federated.split",
+    "DeviceSide": "models.federated.sides",
+    "EdgeSide": "models.federated.sides",
     "SplitModel": "models.federated.split",
     "SplitSpec": "models.federated.split",
     "FitResult": "models.federated.strategy",

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from models.federated.sides import DeviceSide, EdgeSide
 from models.federated.smashed import SmashedCodec
-from models.federated.split import (
-    Batch,
-    Corpus,
-    DeviceSide,
-    EdgeSide,
-    Smashed,
-    SplitModel,
-    Tensors,
-)
+from models.federated.split import Batch, Corpus, Smashed, SplitModel, Tensors
 from models.federated.strategy import FitResult, Strategy
 
 DESIGNS = ("splitfed-v1", "splitfed-v2", "splitlora", "federated", "centralised")
@@ -84,16 +77,18 @@ def run_round(
     data: Mapping[int, Corpus],
     batches: Mapping[int, Sequence[Sequence[int]]],
     work: LocalWork,
+    cuts: Mapping[int, int] | None = None,
 ) -> dict[int, float]:
     """Train one round in memory and let the strategy take over the results.
 
     Args:
         design: "splitfed-v1" or "federated" (the same values: only who computes differs).
         strategy: holds the global values before and after.
-        model: the same cut for every client.
+        model: with the cut of every client that `cuts` does not name.
         data: client → its samples.
         batches: client → sample numbers of each step.
         work: steps, batch and learning rate.
+        cuts: client → layers at its device.
 
     Returns:
         Each client's mean loss.
@@ -103,8 +98,9 @@ def run_round(
     results, losses = [], {}
     for client, corpus in data.items():
         start = strategy.configure_fit(client, model.spec.rank)
-        device = DeviceSide(model, model.spec.device_part(start), work.learning_rate)
-        edge = EdgeSide(model, model.spec.edge_part(start), work.learning_rate)
+        mine = model.cut_at((cuts or {}).get(client, model.spec.cut))
+        device = DeviceSide(mine, mine.spec.device_part(start), work.learning_rate)
+        edge = EdgeSide(mine, mine.spec.edge_part(start), work.learning_rate)
         total = 0.0
         for numbers in batches[client]:
             total += split_step(device, edge, corpus.batch(numbers))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Fine-tuned weights in service: versions at every node, and the codec that uses them.
 
-A unit is `version (2) · position (1) · row`, the row as `SmashedCodec` writes it. The edge decodes
-with the very version that the units name; units of a version that it does not have, or of another
-than the message's first unit, are refused and never decoded with other weights.
+A unit is `version (2) · cut (1) · position (1) · row`, the row as `SmashedCodec` writes it. The
+edge decodes with the very version that the units name, from the layer on at which the device
+stopped; units of a version that it does not have, or of another version or cut than the message's
+first unit, are refused and never decoded with other weights.
 """
 
 import re
@@ -22,12 +23,13 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
+from models.federated.lowrank import layers_of
 from models.federated.scheme import SmashedError
 from models.federated.smashed import SmashedCodec
 from models.federated.split import Batch, Smashed, SplitModel, Tensors
 from models.tasks import Sample, get_task
 
-_UNIT = struct.Struct("<HB")
+_UNIT = struct.Struct("<HBB")
 _RUNG = re.compile(r"(int[48])(?:-top(\d+))?")
 DEFAULT_RUNG = "int4-top12"
 
@@ -68,6 +70,11 @@ class ServiceBank:
         """Return version and values in service at a device."""
         return self._device.get(node, self._initial)
 
+    def cut_at_device(self, node: int) -> int:
+        """Return how many layers are in service at a device: those that its weights are of."""
+        _, tensors = self.at_device(node)
+        return 1 + max(layers_of(tensors), default=self.model.spec.cut - 1)
+
     def at_edge(self, version: int) -> Tensors | None:
         """Return the values of a version at the edge, None if it has them not."""
         return self._edge.get(version)
@@ -105,7 +112,7 @@ class SplitLoraCodec(Codec):
     ) -> EncodedMessage:
         """Encode one sample with the weights in service at a device now."""
         codec, most = _parse(rung)
-        model = self.bank.model
+        model = self.bank.model.cut_at(self.bank.cut_at_device(node))
         version, tensors = self.bank.at_device(node)
         batch = model.corpus([sample], self.bank.max_tokens).batch([0])
         rows = model.device(tensors, batch).rows
@@ -116,7 +123,8 @@ class SplitLoraCodec(Codec):
         distance = (rows - rows.mean(0)).square().sum(1)
         order = distance.argsort(descending=True, stable=True)[:most].tolist()
         units = [
-            _UNIT.pack(version & 0xFFFF, n + 1) + packed[n * size : (n + 1) * size] for n in order
+            _UNIT.pack(version & 0xFFFF, model.spec.cut, n + 1) + packed[n * size : (n + 1) * size]
+            for n in order
         ]
         share = (distance / distance.max().clamp_min(1e-12)).tolist()
         kept, scores = cut_to_budget(units, [share[n] for n in order], budget_bytes)
@@ -136,14 +144,17 @@ class SplitLoraCodec(Codec):
         width = self.bank.model.backbone.geometry.hidden
         size = _UNIT.size + codec.row_bytes(width)
         rows: dict[int, Tensor] = {}
+        spec = self.bank.model.spec
         version = None
         for number in sorted(message.units):
             unit = message.units[number]
             if len(unit) != size:
                 continue
-            named, position = _UNIT.unpack_from(unit)
-            version = named if version is None else version
-            if named != version or not 1 <= position <= self.bank.max_tokens:
+            number_of, cut, position = _UNIT.unpack_from(unit)
+            if not spec.first < cut <= spec.last or not 1 <= position <= self.bank.max_tokens:
+                continue
+            version = (number_of, cut) if version is None else version
+            if (number_of, cut) != version:
                 continue
             try:
                 row = codec.decode(unit[_UNIT.size :], 1, width, 0)
@@ -152,14 +163,14 @@ class SplitLoraCodec(Codec):
             rows.setdefault(position, row)
         if version is None or not rows:
             return None
-        tensors = self.bank.at_edge(version)
+        tensors = self.bank.at_edge(version[0])
         if tensors is None:
             self.bank.refused += 1
             return None
-        return self._classify(tensors, dict(sorted(rows.items())))
+        return self._classify(tensors, version[1], dict(sorted(rows.items())))
 
-    def _classify(self, tensors: Tensors, rows: dict[int, Tensor]) -> Decoded:
-        model, positions = self.bank.model, torch.tensor(list(rows))
+    def _classify(self, tensors: Tensors, cut: int, rows: dict[int, Tensor]) -> Decoded:
+        model, positions = self.bank.model.cut_at(cut), torch.tensor(list(rows))
         empty = Batch(torch.zeros(0, 1), torch.zeros(0, dtype=torch.long), [], torch.zeros(0))
         hidden = torch.cat(list(rows.values()))
         # The prefix token's row is a constant of the version, so the edge computes it itself.
@@ -174,7 +185,8 @@ class SplitLoraCodec(Codec):
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
         """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
         model = self.bank.model
-        return model.cost(len(message.units), model.spec.cut, model.spec.last, backward=False)
+        cut = _UNIT.unpack_from(message.units[0])[1] if message.units else model.spec.cut
+        return model.cost(len(message.units), cut, model.spec.last, backward=False)
 
 
 class LazyMessages(Sequence[EncodedMessage]):

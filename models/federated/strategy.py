@@ -63,7 +63,9 @@ class Strategy(ABC):
     def aggregate_fit(self, results: Sequence[FitResult]) -> Tensors:
         """Take over the results of a round and return the new global values.
 
-        Names that no result has keep their values, so a strategy may be given a part of a model.
+        A value is averaged over the results that have it: with cuts of their own, clients bring
+        different layers. Names that no result has keep their values, so a strategy may be given a
+        part of a model.
         """
         if results:
             self.tensors = {**self.tensors, **self._aggregate(results)}
@@ -214,17 +216,21 @@ def average(results: Sequence[FitResult], rank: int) -> Tensors:
         FitResult(r.client, cut_rank(r.tensors, rank, by="truncate"), r.num_examples)
         for r in results
     ]
-    return _mean(padded, list(padded[0].tensors))
+    return _mean(padded, _names(padded))
 
 
 def _plain_average(results: Sequence[FitResult]) -> Tensors:
     """Average what is no low-rank change: pooling and head."""
-    names = [n for n in results[0].tensors if not n.startswith(("down.", "up."))]
+    names = [n for n in _names(results) if not n.startswith(("down.", "up."))]
     return _mean(results, names)
 
 
+def _names(results: Sequence[FitResult]) -> list[str]:
+    """Return the names that any result has, in a fixed order."""
+    return list(dict.fromkeys(name for result in results for name in result.tensors))
+
+
 def _mean(results: Sequence[FitResult], names: Sequence[str]) -> Tensors:
-    total = sum(r.num_examples for r in results)
     out: Tensors = {}
     for name in names:
         have = [r for r in results if name in r.tensors]
@@ -234,16 +240,15 @@ def _mean(results: Sequence[FitResult], names: Sequence[str]) -> Tensors:
 
 
 def _stacked(results: Sequence[FitResult]) -> dict[int, tuple[Tensor, Tensor]]:
-    total = sum(r.num_examples for r in results)
-    return {
-        number: stack(
-            [
-                (r.num_examples / total, r.tensors[f"down.{number}"], r.tensors[f"up.{number}"])
-                for r in results
-            ]
+    out = {}
+    for number in sorted({n for r in results for n in layers_of(r.tensors)}):
+        down, up = f"down.{number}", f"up.{number}"
+        have = [r for r in results if down in r.tensors]
+        total = sum(r.num_examples for r in have)
+        out[number] = stack(
+            [(r.num_examples / total, r.tensors[down], r.tensors[up]) for r in have]
         )
-        for number in layers_of(results[0].tensors)
-    }
+    return out
 
 
 _STRATEGIES: dict[str, Callable[..., Strategy]] = {

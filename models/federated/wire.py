@@ -9,7 +9,7 @@ gradients in a compact layout. All little endian::
     1       1     flags: 1 positions follow, 2 labels follow
     2       2     round
     4       2     step in the round
-    6       2     sequences
+    6       2     sequences; kinds WEIGHTS, UPDATE and SERVICE: layers at the device
     8       4     version of the global values that the sender works with
     12      4     seed of dropped places
     16      …     kinds WEIGHTS and UPDATE: samples trained on (4), mean loss (4), safetensors;
@@ -64,6 +64,8 @@ class Kind(IntEnum):
     """Centralised: compressed samples."""
     SERVICE = 8
     """Values that go into service at a device, outside of a round."""
+    PING = 9
+    """A header, to a client that was given up: its acknowledgement tells that it is there again."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Message:
         positions: of the tokens, shape [tokens].
         lengths: tokens of each sequence.
         labels: shape [sequences], None if they did not go along.
+        cut: with weights, layers at the device.
     """
 
     kind: Kind
@@ -95,6 +98,7 @@ class Message:
     positions: Tensor | None = None
     lengths: tuple[int, ...] = ()
     labels: Tensor | None = None
+    cut: int = 0
 
 
 def encode_weights(
@@ -103,17 +107,29 @@ def encode_weights(
     *,
     round_number: int,
     version: int,
+    cut: int = 0,
     samples: int = 0,
     loss: float = float("nan"),
     dtype: torch.dtype = torch.float32,
 ) -> bytes:
-    """Return a message with weights."""
+    """Return a message with weights, those of a device with `cut` layers."""
     values = {name: value.detach().to(dtype).contiguous() for name, value in tensors.items()}
     # One entry only: with several, their order in the file is not fixed.
     meta = {"semcosim": json.dumps({"sha256": tensor_hash(values), "version": version})}
     body = safetensors.torch.save(values, meta)
-    head = HEADER.pack(kind, 0, round_number, 0, 0, version, 0)
+    head = HEADER.pack(kind, 0, round_number, 0, cut, version, 0)
     return head + _FIT.pack(samples, loss) + body
+
+
+def cut_in(data: bytes) -> int:
+    """Return how many layers at the device a message with weights is for.
+
+    Raises:
+        MessageError: truncated.
+    """
+    if len(data) < HEADER.size:
+        raise MessageError(f"{len(data)} bytes are fewer than a header")
+    return int(HEADER.unpack_from(data)[4])
 
 
 def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
@@ -142,7 +158,7 @@ def decode_weights(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Messag
         raise MessageError(f"{len(data)} bytes of weights: at most {MAX_WEIGHT_BYTES}")
     if len(data) < HEADER.size + _FIT.size:
         raise MessageError(f"{len(data)} bytes are no weight message")
-    kind, _, number, _, _, version, _ = HEADER.unpack_from(data)
+    kind, _, number, _, cut, version, _ = HEADER.unpack_from(data)
     samples, loss = _FIT.unpack_from(data, HEADER.size)
     body = data[HEADER.size + _FIT.size :]
     try:
@@ -174,6 +190,7 @@ def decode_weights(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Messag
         samples=samples,
         loss=loss,
         tensors={name: value.float() for name, value in values.items()},
+        cut=cut,
     )
 
 

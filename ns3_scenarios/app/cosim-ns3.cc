@@ -8,6 +8,7 @@
 #include "bridge-trace-sink.h"
 #include "nr-animation.h"
 #include "nr-bridge-channel-source.h"
+#include "nr-channel-slice.h"
 #include "nr-simulation.h"
 #include "scheduler-client.h"
 
@@ -17,6 +18,10 @@
 #include "ns3/command-line.h"
 #include "ns3/point-to-point-helper.h"
 #include "ns3/simulator.h"
+#include "ns3/string.h"
+#include "ns3/uinteger.h"
+
+#include <dlfcn.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -89,8 +94,67 @@ Answer AskSetup(SetupExchange& exchange)
     return answer;
 }
 
+/// Loads a library whose classes register themselves, as if they had been built in.
+void Load(const std::string& library)
+{
+    // Never closed: objects of its classes live as long as the simulation.
+    if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+    {
+        throw SetupError("the plugin " + library + " cannot be loaded: " + dlerror());
+    }
+}
+
+/// \return the bandwidth parts of a setup, on neighbouring PRBs of the channel's blocks
+std::vector<NrBandwidthPart> BuildParts(const Answer& answer, NrBridgeChannelSource::Reader& blocks)
+{
+    const auto [mcs, sizes, sinrs] = answer.blerShape;
+    const std::span<const float> table(answer.bler);
+    const auto bler = std::make_shared<NrBlerTable>(
+        table.subspan(0, sizes), table.subspan(sizes, sinrs), table.subspan(sizes + sinrs));
+    const auto eesm = std::make_shared<NrEesm>(std::span<const float>(answer.beta));
+    std::vector<Ptr<NrCarrier>> carriers{CreateObject<NrCarrier>()};
+    for (const auto& part : answer.setup.parts)
+    {
+        auto carrier = CreateObject<NrCarrier>();
+        carrier->SetAttribute("Numerology", UintegerValue(part.numerology));
+        carrier->SetAttribute("Prbs", UintegerValue(part.prbs));
+        carrier->SetAttribute("TddPattern", StringValue(part.tddPattern));
+        carriers.push_back(carrier);
+    }
+    uint32_t prbs = 0;
+    for (const auto& carrier : carriers)
+    {
+        carrier->Initialize();
+        prbs += carrier->GetPrbs();
+    }
+    auto whole = CreateObject<NrBridgeChannelSource>();
+    whole->SetReader(&blocks,
+                     static_cast<uint32_t>(answer.setup.cells.size()),
+                     static_cast<uint32_t>(answer.setup.ues.size()),
+                     prbs);
+    std::vector<NrBandwidthPart> parts;
+    uint32_t firstPrb = 0;
+    for (const auto& carrier : carriers)
+    {
+        auto phy = CreateObject<NrPhyAbstraction>();
+        phy->Set(carrier, bler, eesm);
+        Ptr<NrChannelSource> channel = whole;
+        if (carriers.size() > 1)
+        {
+            auto slice = CreateObject<NrChannelSlice>();
+            slice->SetSource(whole, firstPrb, carrier->GetPrbs());
+            channel = slice;
+        }
+        firstPrb += carrier->GetPrbs();
+        parts.push_back({carrier, phy, channel});
+    }
+    return parts;
+}
+
 /// Runs the simulation that the engine asks for.
-void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
+void Simulate(uint32_t channelSlots,
+              uint32_t channelBlockBytes,
+              const std::vector<std::string>& libraries)
 {
     auto bridge = cosim::bridge::Bridge::FromEnvironment();
     try
@@ -107,26 +171,18 @@ void Simulate(uint32_t channelSlots, uint32_t channelBlockBytes)
             cosim::sim::kChannelBlockChannel, channelSlots, channelBlockBytes);
         bridge->Start();
 
+        for (const auto& library : libraries)
+        {
+            Load(library);
+        }
         const Answer answer = AskSetup(setupExchange);
         const auto& setup = answer.setup;
-        auto carrier = CreateObject<NrCarrier>();
-        carrier->Initialize();
-        auto phy = CreateObject<NrPhyAbstraction>();
-        const auto [mcs, sizes, sinrs] = answer.blerShape;
-        const std::span<const float> table(answer.bler);
-        phy->Set(carrier,
-                 std::make_shared<NrBlerTable>(table.subspan(0, sizes),
-                                               table.subspan(sizes, sinrs),
-                                               table.subspan(sizes + sinrs)),
-                 std::make_shared<NrEesm>(std::span<const float>(answer.beta)));
-        auto channel = CreateObject<NrBridgeChannelSource>();
-        channel->SetReader(&blocks,
-                           static_cast<uint32_t>(setup.cells.size()),
-                           static_cast<uint32_t>(setup.ues.size()),
-                           carrier->GetPrbs());
-        NrSimulation simulation(setup, carrier, phy, channel, sink);
+        NrSimulation simulation(setup, BuildParts(answer, blocks), sink);
         SchedulerClient schedulers(decisions);
-        schedulers.Serve(*simulation.GetRan());
+        for (const auto& part : simulation.GetParts())
+        {
+            schedulers.Serve(*part);
+        }
         AgentClient client(agents, simulation, setup.duration);
         simulation.SetDeliveryCallback(
             [&](const SetupFlow& flow, const std::vector<uint8_t>& data) {
@@ -190,10 +246,17 @@ int main(int argc, char* argv[])
     command.Usage("Simulates what a SemCoSim engine asks for; started by `cosim run`.");
     command.AddValue("channel-slots", "channel blocks in flight", channelSlots);
     command.AddValue("channel-block-bytes", "bytes of a channel block", channelBlockBytes);
+    std::vector<std::string> libraries;
+    command.AddValue("load",
+                     "a shared library with classes of your own; repeatable",
+                     ns3::Callback<bool, const std::string&>([&libraries](const std::string& file) {
+                         libraries.push_back(file);
+                         return true;
+                     }));
     command.Parse(argc, argv);
     try
     {
-        Simulate(channelSlots, channelBlockBytes);
+        Simulate(channelSlots, channelBlockBytes, libraries);
     }
     catch (const SetupError& error)
     {

@@ -3,6 +3,7 @@
 
 #include "ns3/bulk-send-application.h"
 #include "ns3/constant-position-mobility-model.h"
+#include "ns3/double.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4-address-helper.h"
@@ -24,6 +25,7 @@
 #include "ns3/virtual-net-device.h"
 #include "ns3/waypoint-mobility-model.h"
 
+#include <cmath>
 #include <sstream>
 
 namespace ns3
@@ -83,43 +85,92 @@ uint32_t AddInterface(Ptr<Node> node, Ptr<NetDevice> device, Ipv4Address address
 } // namespace
 
 NrSimulation::NrSimulation(const SimulationSetup& setup,
-                           Ptr<NrCarrier> carrier,
-                           Ptr<NrPhyAbstraction> phy,
-                           Ptr<NrChannelSource> channel,
+                           const std::vector<NrBandwidthPart>& parts,
                            Ptr<NrTraceSink> sink)
     : m_setup(setup),
-      m_ran(CreateObject<NrRan>()),
+      m_packets(std::make_shared<uint64_t>(0)),
       m_upf(CreateObject<NrUpf>())
 {
-    m_ran->Configure(carrier, phy, channel, sink, static_cast<uint32_t>(setup.cells.size()));
-    m_ran->AssignStreams(0);
+    double bandwidth = 0.0;
+    for (const auto& part : parts)
+    {
+        bandwidth += part.carrier->GetPrbs() * part.carrier->GetPrbBandwidth();
+    }
+    for (const auto& part : parts)
+    {
+        // A cell's power is spread evenly over all that it may send in.
+        const double share = part.carrier->GetPrbs() * part.carrier->GetPrbBandwidth() / bandwidth;
+        BuildPart(part, share, sink);
+    }
     BuildCore();
     BuildUes();
-    m_tcpData.resize(m_ues.GetN());
-    m_tcpHeaders.resize(m_ues.GetN());
-    for (const auto& flow : m_setup.flows)
+    m_tcpData.assign(parts.size(), std::vector<std::array<uint64_t, 2>>(m_ues.GetN()));
+    m_tcpHeaders = m_tcpData;
+    for (auto& flow : m_setup.flows)
     {
+        // The air ends then; a source without an end would keep the simulation alive for ever.
+        flow.stop = std::min(flow.stop, m_setup.duration);
         BuildFlow(flow);
     }
     // The slot event belongs to no node; what it delivers goes on at the node that receives it.
-    m_ran->SetDelivery(
-        [this](uint32_t ue, Ptr<Packet> packet) {
-            Simulator::ScheduleWithContext(m_ues.Get(ue)->GetId(), Time(0), [this, ue, packet] {
-                m_devices[ue]->ReceiveDownlink(packet);
-            });
-        },
-        [this](uint32_t ue, Ptr<Packet> packet) {
-            // Given up by PDCP's reordering while no cell serves the UE: the last one had it.
-            uint32_t& cell = m_uplinkCell[ue];
-            cell = m_ran->GetCell(ue) == NrRan::NO_CELL ? cell : m_ran->GetCell(ue);
-            Simulator::ScheduleWithContext(
-                m_gnbs.Get(cell)->GetId(), Time(0), [this, ue, at = cell, packet] {
-                    m_upf->SendUplink(ue, at, packet);
+    for (const auto& ran : m_parts)
+    {
+        ran->SetDelivery(
+            [this](uint32_t ue, Ptr<Packet> packet) {
+                Simulator::ScheduleWithContext(m_ues.Get(ue)->GetId(), Time(0), [this, ue, packet] {
+                    m_devices[ue]->ReceiveDownlink(packet);
                 });
-        });
-    m_ran->SetHandoverCallbacks(
+            },
+            [this, ran = PeekPointer(ran)](uint32_t ue, Ptr<Packet> packet) {
+                // Given up by PDCP's reordering while no cell serves the UE: the last one had it.
+                uint32_t& cell = m_uplinkCell[ue];
+                cell = ran->GetCell(ue) == NrRan::NO_CELL ? cell : ran->GetCell(ue);
+                Simulator::ScheduleWithContext(
+                    m_gnbs.Get(cell)->GetId(), Time(0), [this, ue, at = cell, packet] {
+                        m_upf->SendUplink(ue, at, packet);
+                    });
+            });
+    }
+    m_parts[0]->SetHandoverCallbacks(
         [this](uint32_t ue, uint32_t target) { m_upf->SetServing(ue, target); },
         [this](uint32_t ue, uint32_t cell) { m_upf->SetCell(ue, cell); });
+}
+
+void NrSimulation::BuildPart(const NrBandwidthPart& part, double share, Ptr<NrTraceSink> sink)
+{
+    const auto cells = static_cast<uint32_t>(m_setup.cells.size());
+    const auto number = static_cast<uint32_t>(m_parts.size());
+    auto ran = CreateObject<NrRan>();
+    DoubleValue power;
+    ran->GetAttribute("GnbTxPower", power);
+    ran->SetAttribute("GnbTxPower", DoubleValue(power.Get() + 10.0 * std::log10(share)));
+    ran->SetNumbers(number * cells, m_packets);
+    ran->Configure(part.carrier, part.phy, part.channel, sink, cells);
+    // Traffic models have their streams from 2^20 on.
+    ran->AssignStreams(number == 0 ? 0 : (int64_t{1} << 19) + number);
+    if (number > 0)
+    {
+        ran->Follow(m_parts[0]);
+    }
+    m_parts.push_back(ran);
+}
+
+void NrSimulation::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
+{
+    NrRan* at = PeekPointer(m_parts[0]);
+    if (m_parts.size() > 1)
+    {
+        const NrPacketHead head = NrPacketHead::Read(*packet);
+        for (const auto& part : m_parts)
+        {
+            if (part->GetLink(ue, uplink)->HasFlowFor(head))
+            {
+                at = PeekPointer(part);
+                break;
+            }
+        }
+    }
+    at->Enqueue(ue, uplink, packet);
 }
 
 void NrSimulation::BuildCore()
@@ -161,9 +212,8 @@ void NrSimulation::BuildCore()
     tunnel->SetMtu(m_setup.backhaulMtu);
     m_upfNode->AddDevice(tunnel);
     AddInterface(m_upfNode, tunnel, Ipv4Address(UE_NETWORK + UPF_HOST), Ipv4Mask("255.0.0.0"));
-    m_upf->Configure(m_upfNode, tunnel, [this](uint32_t ue, Ptr<Packet> packet) {
-        m_ran->Enqueue(ue, false, packet);
-    });
+    m_upf->Configure(
+        m_upfNode, tunnel, [this](uint32_t ue, Ptr<Packet> packet) { Enqueue(ue, false, packet); });
 
     PointToPointHelper fronthaul;
     // UPF and gNB are close together: the scenario's backhaul lies between edge server and UPF.
@@ -194,14 +244,16 @@ void NrSimulation::BuildUes()
         const auto& ue = m_setup.ues[number];
         Ptr<Node> node = m_ues.Get(number);
         Place(node, ue);
-        m_ran->AddUe(ue.cell);
+        for (const auto& part : m_parts)
+        {
+            part->AddUe(ue.cell);
+        }
         m_uplinkCell.push_back(ue.cell);
         auto device = CreateObject<NrUeNetDevice>();
         device->SetAddress(Mac48Address::Allocate());
         device->SetNode(node);
         device->SetMtu(m_setup.backhaulMtu);
-        device->SetUplink(
-            [this, number](Ptr<Packet> packet) { m_ran->Enqueue(number, true, packet); });
+        device->SetUplink([this, number](Ptr<Packet> packet) { Enqueue(number, true, packet); });
         node->AddDevice(device);
         const Ipv4Address address(UE_NETWORK + UPF_HOST + 1 + number);
         const uint32_t interface = AddInterface(node, device, address, Ipv4Mask("255.0.0.0"));
@@ -214,7 +266,7 @@ void NrSimulation::BuildUes()
 
 void NrSimulation::BuildFlow(const SetupFlow& flow)
 {
-    m_ran->AddFlow(flow.radio);
+    m_parts.at(flow.radio.part)->AddFlow(flow.radio);
     const bool uplink = flow.radio.uplink;
     Ptr<Node> ue = m_ues.Get(flow.radio.ue);
     if (flow.tcp)
@@ -222,8 +274,9 @@ void NrSimulation::BuildFlow(const SetupFlow& flow)
         // Acknowledgements have a bearer in the other direction, with the same priority.
         NrFlowConfig back = flow.radio;
         back.uplink = !uplink;
-        back.reverse = true;
-        m_ran->AddFlow(back);
+        back.filter = {NrPacketFilter::Kind::FROM, flow.port};
+        m_parts[flow.radio.part]->AddFlow(back);
+        m_tcpPart[flow.port] = flow.radio.part;
         BuildTcp(&flow);
         return;
     }
@@ -239,7 +292,8 @@ void NrSimulation::BuildFlow(const SetupFlow& flow)
     app->Configure(uplink ? ue : m_edge,
                    uplink ? m_edge : ue,
                    uplink ? m_edgeAddress : m_addresses[flow.radio.ue],
-                   flow.radio.port,
+                   flow.port,
+                   flow.dscp,
                    [this, kept](const std::vector<uint8_t>& data) {
                        if (m_delivery)
                        {
@@ -285,7 +339,8 @@ void NrSimulation::BuildSource(const SetupFlow* flow)
         flow->stop);
     const uint32_t ue = flow->radio.ue;
     const bool uplink = flow->radio.uplink;
-    source->SetBacklog([this, ue, uplink] { return m_ran->GetLink(ue, uplink)->GetDemandBytes(); },
+    const auto link = m_parts[flow->radio.part]->GetLink(ue, uplink);
+    source->SetBacklog([link = PeekPointer(link)] { return link->GetDemandBytes(); },
                        uplink ? Time(0) : m_setup.backhaulDelay + MilliSeconds(1));
     m_sources.push_back(source);
 }
@@ -297,16 +352,16 @@ void NrSimulation::BuildTcp(const SetupFlow* flow)
     Ptr<Node> from = uplink ? ue : m_edge;
     Ptr<Node> to = uplink ? m_edge : ue;
     const InetSocketAddress address(uplink ? m_edgeAddress : m_addresses[flow->radio.ue],
-                                    flow->radio.port);
+                                    flow->port);
     auto sink = CreateObject<PacketSink>();
     sink->SetAttribute("Protocol", TypeIdValue(TcpSocketFactory::GetTypeId()));
-    sink->SetAttribute("Local",
-                       AddressValue(InetSocketAddress(Ipv4Address::GetAny(), flow->radio.port)));
+    sink->SetAttribute("Local", AddressValue(InetSocketAddress(Ipv4Address::GetAny(), flow->port)));
     to->AddApplication(sink);
     auto bulk = CreateObject<BulkSendApplication>();
     bulk->SetAttribute("Protocol", TypeIdValue(TcpSocketFactory::GetTypeId()));
     bulk->SetAttribute("Remote", AddressValue(address));
     bulk->SetAttribute("SendSize", UintegerValue(1400));
+    bulk->SetAttribute("Tos", UintegerValue(flow->dscp << 2U));
     bulk->SetStartTime(flow->start);
     bulk->SetStopTime(std::min(flow->stop, m_setup.duration));
     from->AddApplication(bulk);
@@ -342,8 +397,10 @@ void NrSimulation::OnLocalDeliver(const Ipv4Header& header,
     const bool uplink = down == m_ueOf.end();
     const uint32_t ue = uplink ? m_ueOf.at(header.GetSource().Get()) : down->second;
     const uint32_t headers = tcp.GetSerializedSize();
-    m_tcpHeaders[ue][uplink] += header.GetSerializedSize() + headers;
-    m_tcpData[ue][uplink] += packet->GetSize() - headers;
+    const auto to = m_tcpPart.find(tcp.GetDestinationPort());
+    const uint32_t part = to == m_tcpPart.end() ? m_tcpPart.at(tcp.GetSourcePort()) : to->second;
+    m_tcpHeaders[part][ue][uplink] += header.GetSerializedSize() + headers;
+    m_tcpData[part][ue][uplink] += packet->GetSize() - headers;
 }
 
 void NrSimulation::SendBackground(const SetupFlow* flow)
@@ -381,7 +438,10 @@ bool NrSimulation::HasFlow(uint32_t flow) const
 
 void NrSimulation::Run()
 {
-    m_ran->Start(m_setup.duration);
+    for (const auto& part : m_parts)
+    {
+        part->Start(m_setup.duration);
+    }
     // No stop time: the air ends at the duration, and what is in the backhaul then still arrives.
     if (m_tcp)
     {
@@ -389,28 +449,35 @@ void NrSimulation::Run()
         Simulator::Stop(m_setup.duration + 2 * m_setup.backhaulDelay + Seconds(1));
     }
     Simulator::Run();
-    const auto sum = [this](uint32_t ue, bool uplink, auto&& get) {
+    const auto sum = [this](uint32_t part, uint32_t ue, bool uplink, auto&& get) {
         uint64_t total = 0;
         for (const auto& flow : m_setup.flows)
         {
-            if (flow.radio.ue == ue && flow.radio.uplink == uplink && !flow.tcp)
+            if (flow.radio.part == part && flow.radio.ue == ue && flow.radio.uplink == uplink &&
+                !flow.tcp)
             {
                 total += get(*m_apps[flow.radio.flow]);
             }
         }
         return total;
     };
-    m_ran->Finish(
-        [this, &sum](uint32_t ue, bool uplink) {
-            return m_tcpData[ue][uplink] +
-                   sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedBytes(); });
-        },
-        [this, &sum](uint32_t ue, bool uplink) {
-            constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
-            const uint64_t packets =
-                sum(ue, uplink, [](const MessageApp& app) { return app.GetReceivedPackets(); });
-            return m_tcpHeaders[ue][uplink] + IP_UDP_HEADER_BYTES * packets;
-        });
+    for (uint32_t part = 0; part < m_parts.size(); ++part)
+    {
+        m_parts[part]->Finish(
+            [this, part, &sum](uint32_t ue, bool uplink) {
+                return m_tcpData[part][ue][uplink] +
+                       sum(part, ue, uplink, [](const MessageApp& app) {
+                           return app.GetReceivedBytes();
+                       });
+            },
+            [this, part, &sum](uint32_t ue, bool uplink) {
+                constexpr uint64_t IP_UDP_HEADER_BYTES = 20 + 8;
+                const uint64_t packets = sum(part, ue, uplink, [](const MessageApp& app) {
+                    return app.GetReceivedPackets();
+                });
+                return m_tcpHeaders[part][ue][uplink] + IP_UDP_HEADER_BYTES * packets;
+            });
+    }
 }
 
 uint32_t NrSimulation::GetEdgeNode() const
@@ -418,9 +485,9 @@ uint32_t NrSimulation::GetEdgeNode() const
     return m_ues.GetN();
 }
 
-Ptr<NrRan> NrSimulation::GetRan() const
+const std::vector<Ptr<NrRan>>& NrSimulation::GetParts() const
 {
-    return m_ran;
+    return m_parts;
 }
 
 uint64_t NrSimulation::GetForwardedPackets() const

@@ -19,6 +19,14 @@
 namespace ns3
 {
 
+/// What a bandwidth part is made of.
+struct NrBandwidthPart
+{
+    Ptr<NrCarrier> carrier;       //!< frame structure and PRBs
+    Ptr<NrPhyAbstraction> phy;    //!< from SINR to block error rate
+    Ptr<NrChannelSource> channel; //!< gains of all links on its PRBs
+};
+
 /**
  * Builds the whole network of a setup: edge server, backhaul, UPF, gNBs, UEs, flows; and runs it.
  *
@@ -33,15 +41,13 @@ class NrSimulation
 
     /**
      * \param setup what to build
-     * \param phy from SINR to block error rate; its carrier is the setup's
-     * \param carrier the carrier
-     * \param channel gains of all links
+     * \param parts its bandwidth parts, independent carriers of all cells; the first one decides
+     * on handovers and has the default bearers. In records, the cells of part p follow those of
+     * part p - 1.
      * \param sink where records go
      */
     NrSimulation(const SimulationSetup& setup,
-                 Ptr<NrCarrier> carrier,
-                 Ptr<NrPhyAbstraction> phy,
-                 Ptr<NrChannelSource> channel,
+                 const std::vector<NrBandwidthPart>& parts,
                  Ptr<NrTraceSink> sink);
 
     /**
@@ -85,9 +91,9 @@ class NrSimulation
     uint32_t GetEdgeNode() const;
 
     /**
-     * \return the radio network
+     * \return the bandwidth parts
      */
-    Ptr<NrRan> GetRan() const;
+    const std::vector<Ptr<NrRan>>& GetParts() const;
 
     /**
      * \return packets that one gNB forwarded to another in handovers
@@ -115,6 +121,12 @@ class NrSimulation
     const SimulationSetup& GetSetup() const;
 
   private:
+    /// Makes a bandwidth part for all cells.
+    void BuildPart(const NrBandwidthPart& part, double power, Ptr<NrTraceSink> sink);
+
+    /// Gives an IP packet to the bandwidth part of its flow.
+    void Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet);
+
     /// Makes nodes and links of the core.
     void BuildCore();
 
@@ -136,24 +148,26 @@ class NrSimulation
     /// Sends a background packet and plans the next.
     void SendBackground(const SetupFlow* flow);
 
-    SimulationSetup m_setup;                           //!< what was asked for
-    Ptr<NrRan> m_ran;                                  //!< the air
-    Ptr<NrUpf> m_upf;                                  //!< tunnels
-    Ptr<Node> m_edge;                                  //!< edge server
-    Ptr<Node> m_upfNode;                               //!< UPF
-    NodeContainer m_gnbs;                              //!< by cell
-    NodeContainer m_ues;                               //!< by UE
-    std::vector<Ptr<NrUeNetDevice>> m_devices;         //!< by UE
-    Ipv4Address m_edgeAddress;                         //!< of the edge server
-    std::vector<Ipv4Address> m_addresses;              //!< by UE
-    std::map<uint32_t, Ptr<MessageApp>> m_apps;        //!< by flow, not of TCP
-    std::vector<Ptr<NrTrafficSource>> m_sources;       //!< traffic models
-    std::map<uint32_t, uint32_t> m_ueOf;               //!< by address, with TCP
-    std::vector<std::array<uint64_t, 2>> m_tcpData;    //!< by UE and direction: bytes of data
-    std::vector<std::array<uint64_t, 2>> m_tcpHeaders; //!< by UE and direction: bytes of headers
-    bool m_tcp{false};                                 //!< whether there is TCP
-    DeliveryCallback m_delivery;                       //!< told of payloads
-    std::vector<uint32_t> m_uplinkCell;                //!< by UE: the cell that received it last
+    SimulationSetup m_setup;                     //!< what was asked for
+    std::vector<Ptr<NrRan>> m_parts;             //!< the air
+    std::shared_ptr<uint64_t> m_packets;         //!< IP packets that came to the air
+    Ptr<NrUpf> m_upf;                            //!< tunnels
+    Ptr<Node> m_edge;                            //!< edge server
+    Ptr<Node> m_upfNode;                         //!< UPF
+    NodeContainer m_gnbs;                        //!< by cell
+    NodeContainer m_ues;                         //!< by UE
+    std::vector<Ptr<NrUeNetDevice>> m_devices;   //!< by UE
+    Ipv4Address m_edgeAddress;                   //!< of the edge server
+    std::vector<Ipv4Address> m_addresses;        //!< by UE
+    std::map<uint32_t, Ptr<MessageApp>> m_apps;  //!< by flow, not of TCP
+    std::vector<Ptr<NrTrafficSource>> m_sources; //!< traffic models
+    std::map<uint32_t, uint32_t> m_ueOf;         //!< by address, with TCP
+    std::map<uint16_t, uint32_t> m_tcpPart;      //!< by port: bandwidth part, with TCP
+    /// By bandwidth part, UE and direction: bytes of TCP's data and headers.
+    std::vector<std::vector<std::array<uint64_t, 2>>> m_tcpData, m_tcpHeaders;
+    bool m_tcp{false};                  //!< whether there is TCP
+    DeliveryCallback m_delivery;        //!< told of payloads
+    std::vector<uint32_t> m_uplinkCell; //!< by UE: the cell that received it last
 };
 
 } // namespace ns3

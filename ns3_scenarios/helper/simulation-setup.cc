@@ -4,6 +4,7 @@
 #include "ns3/config.h"
 #include "ns3/string.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -139,8 +140,15 @@ class Statement
 };
 
 /// Options of a flow's RLC and PDCP entities.
-const std::set<std::string> BEARER_OPTIONS{
-    "rlc", "sn_bits", "in_order", "reordering_ms", "discard_timer_ms", "queue_bytes"};
+const std::set<std::string> BEARER_OPTIONS{"rlc",
+                                           "sn_bits",
+                                           "in_order",
+                                           "reordering_ms",
+                                           "discard_timer_ms",
+                                           "queue_bytes",
+                                           "filter",
+                                           "dscp",
+                                           "part"};
 
 /// Reads the options of a flow's RLC and PDCP entities.
 void ReadBearer(const Statement& s, NrFlowConfig& flow)
@@ -178,6 +186,30 @@ void ReadBearer(const Statement& s, NrFlowConfig& flow)
     }
 }
 
+/// Reads what is in a flow's packets and which of them are its own.
+void ReadFilter(const Statement& s, SetupFlow& flow)
+{
+    const uint32_t port = s.CountOption("port");
+    if (port == 0 || port > 65535)
+    {
+        s.Fail("port is " + std::to_string(port) + ": 1 to 65535");
+    }
+    flow.port = static_cast<uint16_t>(port);
+    const uint32_t dscp = s.Has("dscp") ? s.CountOption("dscp") : 0;
+    if (dscp > 63)
+    {
+        s.Fail("dscp is " + std::to_string(dscp) + ": 0 to 63");
+    }
+    flow.dscp = static_cast<uint8_t>(dscp);
+    const std::string filter = s.Has("filter") ? s.Option("filter") : "port";
+    if (filter != "port" && filter != "dscp")
+    {
+        s.Fail("filter is '" + filter + "': port or dscp");
+    }
+    flow.radio.filter = filter == "port" ? NrPacketFilter{NrPacketFilter::Kind::TO, flow.port}
+                                         : NrPacketFilter{NrPacketFilter::Kind::DSCP, flow.dscp};
+}
+
 /// \return a flow read from a statement
 SetupFlow ReadFlow(Statement& s)
 {
@@ -194,6 +226,7 @@ SetupFlow ReadFlow(Statement& s)
                                   "max_harq_tx",
                                   "important_from",
                                   "less_harq_tx",
+                                  "mcs_backoff",
                                   "notify",
                                   "source",
                                   "rate_bps",
@@ -209,12 +242,10 @@ SetupFlow ReadFlow(Statement& s)
         s.Fail("direction is '" + direction + "': ul or dl");
     }
     flow.radio.uplink = direction == "ul";
-    const uint32_t port = s.CountOption("port");
-    if (port == 0 || port > 65535)
-    {
-        s.Fail("port is " + std::to_string(port) + ": 1 to 65535");
-    }
-    flow.radio.port = static_cast<uint16_t>(port);
+    ReadFilter(s, flow);
+    flow.radio.part = s.Has("part") ? s.CountOption("part") : 0;
+    const uint32_t backoff = s.Has("mcs_backoff") ? s.CountOption("mcs_backoff") : 0;
+    flow.radio.mcsBackoff = static_cast<uint8_t>(std::min(backoff, 28U));
     flow.radio.fiveqi = static_cast<uint8_t>(s.Has("fiveqi") ? s.CountOption("fiveqi") : 9);
     flow.radio.priority = static_cast<uint8_t>(s.Has("priority") ? s.CountOption("priority") : 90);
     if (s.Has("budget_ms"))
@@ -309,9 +340,10 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         if (word == "default")
         {
             const std::string name = s.Word("attribute");
-            if (!Config::SetDefaultFailSafe(name, StringValue(s.Rest())))
+            const std::string value = s.Rest();
+            if (!Config::SetDefaultFailSafe(name, StringValue(value)))
             {
-                s.Fail("no attribute '" + name + "', or not such a value for it");
+                s.Fail("there is no attribute '" + name + "', or it cannot be '" + value + "'");
             }
         }
         else if (word == "global")
@@ -337,6 +369,19 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
             setup.backhaulRate = DataRate(static_cast<uint64_t>(s.NumberOption("rate_bps")));
             setup.backhaulDelay = Seconds(s.NumberOption("delay_s"));
             setup.backhaulMtu = static_cast<uint16_t>(s.CountOption("mtu_bytes"));
+        }
+        else if (word == "bandwidth_part")
+        {
+            const uint32_t index = s.Count("number");
+            if (index != setup.parts.size() + 1)
+            {
+                s.Fail("bandwidth_part " + std::to_string(index) + ": numbers go up by one, " +
+                       std::to_string(setup.parts.size() + 1) + " is next");
+            }
+            s.ReadOptions({"numerology", "prbs", "tdd_pattern"});
+            setup.parts.push_back({s.CountOption("numerology"),
+                                   s.CountOption("prbs"),
+                                   s.Has("tdd_pattern") ? s.Option("tdd_pattern") : ""});
         }
         else if (word == "cell" || word == "ue")
         {
@@ -392,10 +437,15 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
             {
                 s.Fail("ue=" + std::to_string(flow.ue) + ": there is no such UE before this line");
             }
+            if (flow.part > setup.parts.size())
+            {
+                s.Fail("part=" + std::to_string(flow.part) +
+                       ": there is no such bandwidth part before this line");
+            }
             for (std::size_t i = 0; i + 1 < setup.flows.size(); ++i)
             {
                 if (setup.flows[i].radio.flow == flow.flow ||
-                    setup.flows[i].radio.port == flow.port)
+                    setup.flows[i].port == setup.flows.back().port)
                 {
                     s.Fail("flow number or port is that of an earlier flow");
                 }
@@ -408,8 +458,8 @@ SimulationSetup SimulationSetup::Parse(const std::string& text)
         else
         {
             s.Fail("unknown statement '" + word +
-                   "': default, global, duration_s, backhaul, cell, ue, waypoint, flow or "
-                   "semantic");
+                   "': default, global, duration_s, backhaul, bandwidth_part, cell, ue, waypoint, "
+                   "flow or semantic");
         }
     }
     if (setup.duration.IsZero() || setup.cells.empty() || setup.ues.empty())

@@ -31,10 +31,20 @@ struct SetupUe
     std::vector<std::pair<Time, Vector>> waypoints; //!< where it is later, in a straight line
 };
 
+/// A bandwidth part above the first, which the defaults of NrCarrier describe.
+struct SetupBandwidthPart
+{
+    uint32_t numerology{0}; //!< subcarrier spacing is 15 kHz x 2^numerology
+    uint32_t prbs{0};       //!< PRBs
+    std::string tddPattern; //!< a letter a slot, empty for FDD
+};
+
 /// A flow of a setup.
 struct SetupFlow
 {
     NrFlowConfig radio;      //!< its bearer
+    uint16_t port{0};        //!< UDP or TCP destination port
+    uint8_t dscp{0};         //!< DiffServ code point that its packets are marked with
     bool background{false};  //!< load instead of an agent's messages
     std::string source;      //!< traffic model as ns-3 writes it: ns3::Class[Attribute=Value|...]
     bool tcp{false};         //!< bulk data over TCP
@@ -52,6 +62,7 @@ struct SetupFlow
  *     default ns3::NrRan::GnbTxPower 33         # an attribute's default, applied at once
  *     duration_s 10
  *     backhaul rate_bps=1e10 delay_s=0.005 mtu_bytes=1500
+ *     bandwidth_part 1 numerology=2 prbs=24 tdd_pattern=DDDSU   # without a pattern FDD
  *     cell 0 0 0 10                             # number and position in metres
  *     ue 0 50 20 1.5 cell=0
  *     waypoint 0 2.5 80 20 1.5                  # UE 0 is there at 2.5 s
@@ -65,6 +76,7 @@ struct SimulationSetup
     DataRate backhaulRate{10000000000ULL}; //!< of the link edge server - UPF
     Time backhaulDelay{MilliSeconds(5)};   //!< one way
     uint16_t backhaulMtu{1500};            //!< largest IP packet in bytes
+    std::vector<SetupBandwidthPart> parts; //!< bandwidth parts above the first
     std::vector<Vector> cells;             //!< positions in metres
     std::vector<SetupUe> ues;              //!< by number
     std::vector<SetupFlow> flows;          //!< any order

@@ -23,8 +23,12 @@ TypeId MessageApp::GetTypeId()
     return tid;
 }
 
-void MessageApp::Configure(
-    Ptr<Node> sender, Ptr<Node> receiver, Ipv4Address to, uint16_t port, ReceiveCallback callback)
+void MessageApp::Configure(Ptr<Node> sender,
+                           Ptr<Node> receiver,
+                           Ipv4Address to,
+                           uint16_t port,
+                           uint8_t dscp,
+                           ReceiveCallback callback)
 {
     m_callback = std::move(callback);
     m_receiver = Socket::CreateSocket(receiver, UdpSocketFactory::GetTypeId());
@@ -34,6 +38,7 @@ void MessageApp::Configure(
     }
     m_receiver->SetRecvCallback(MakeCallback(&MessageApp::OnReceive, this));
     m_sender = Socket::CreateSocket(sender, UdpSocketFactory::GetTypeId());
+    m_sender->SetIpTos(static_cast<uint8_t>(dscp << 2U)); // the upper six bits (RFC 2474)
     m_sender->Bind();
     m_sender->Connect(InetSocketAddress(to, port));
 }

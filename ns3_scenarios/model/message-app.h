@@ -34,12 +34,14 @@ class MessageApp : public Object
      * \param receiver the receiving node
      * \param to the receiver's address
      * \param port UDP destination port
+     * \param dscp DiffServ code point of its packets (RFC 2474)
      * \param callback takes what arrives
      */
     void Configure(Ptr<Node> sender,
                    Ptr<Node> receiver,
                    Ipv4Address to,
                    uint16_t port,
+                   uint8_t dscp,
                    ReceiveCallback callback);
 
     /**

@@ -145,6 +145,11 @@ void NrHandoverController::Step(Time now)
     }
 }
 
+void NrHandoverController::SetServing(uint32_t ue, uint32_t cell)
+{
+    m_ues.at(ue).cell = cell;
+}
+
 uint32_t NrHandoverController::GetHandovers() const
 {
     return m_handovers;

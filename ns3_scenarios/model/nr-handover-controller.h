@@ -70,6 +70,14 @@ class NrHandoverController : public Object
     void Step(Time now);
 
     /**
+     * Notes that a UE has another cell because somebody else decided so.
+     *
+     * \param ue the UE
+     * \param cell its cell
+     */
+    void SetServing(uint32_t ue, uint32_t cell);
+
+    /**
      * \return handovers that were completed
      */
     uint32_t GetHandovers() const;

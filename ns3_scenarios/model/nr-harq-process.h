@@ -31,6 +31,7 @@ struct NrHarqProcess
     bool decoded{false};                //!< what the feedback will say
     uint8_t mcs{0};                     //!< MCS index
     uint8_t layers{1};                  //!< spatial layers
+    bool backedOff{false};              //!< whether its MCS is below the chosen one
     uint32_t tbsBits{0};                //!< transport block size
     uint32_t prbs{0};                   //!< PRBs of each transmission
     uint32_t symbols{0};                //!< data symbols of the first transmission
@@ -38,6 +39,8 @@ struct NrHarqProcess
     uint32_t maxTransmissions{1};       //!< at most, by its contents
     NrBufferReport report;              //!< buffer status report in it (uplink)
     std::vector<float> sinr;            //!< linear effective SINR of each transmission
+    bool chosen{false};                 //!< for truth replay
+    std::vector<float> elementSinr;     //!< of a chosen block: [transmissions][layers][PRBs]
     std::vector<NrRlcSegment> segments; //!< contents
 };
 

@@ -111,7 +111,7 @@ Ptr<NrRlcStatus> NrLink::AddBearer(const NrFlowConfig& flow)
 void NrLink::AddStatusBearer(const NrFlowConfig& flow, Ptr<NrRlcStatus> status)
 {
     NrFlowConfig own = flow;
-    own.port = 0; // no packet is classified into it
+    own.filter = {}; // no packet is classified into it
     InsertBearer({own, status, nullptr});
 }
 
@@ -165,25 +165,22 @@ void NrLink::SetCell(uint32_t cell)
 
 NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
 {
-    // IPv4 and the first half of UDP, read in place: parsing headers costs a copy of the packet.
-    uint8_t head[64];
-    const uint32_t bytes = packet->CopyData(head, sizeof head);
-    const uint32_t ihl = bytes > 0 ? (head[0] & 0x0fU) * 4U : 0;
-    constexpr uint8_t UDP = 17;
-    constexpr uint8_t TCP = 6;
-    if (bytes >= ihl + 4 && ihl >= 20 && (head[9] == UDP || head[9] == TCP))
+    const NrPacketHead head = NrPacketHead::Read(*packet);
+    for (Bearer& bearer : m_bearers)
     {
-        const auto from = static_cast<uint16_t>(head[ihl] << 8 | head[ihl + 1]);
-        const auto to = static_cast<uint16_t>(head[ihl + 2] << 8 | head[ihl + 3]);
-        for (Bearer& bearer : m_bearers)
+        if (bearer.flow.filter.Matches(head))
         {
-            if (bearer.flow.port != 0 && bearer.flow.port == (bearer.flow.reverse ? from : to))
-            {
-                return bearer;
-            }
+            return bearer;
         }
     }
     return m_bearers.back();
+}
+
+bool NrLink::HasFlowFor(const NrPacketHead& head) const
+{
+    return std::any_of(m_bearers.begin(), m_bearers.end(), [&head](const Bearer& bearer) {
+        return bearer.flow.filter.Matches(head);
+    });
 }
 
 void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
@@ -231,6 +228,8 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.headBudgetS =
                 head->deadline == Time::Max() ? HUGE_VAL : (head->deadline - now).GetSeconds();
             candidate.headImportance = head->importance;
+            candidate.mcsBackoff =
+                head->importance >= bearer.flow.importantFrom ? bearer.flow.mcsBackoff : 0;
             const NrFiveQi& qos = NrFiveQi::Get(bearer.flow.fiveqi);
             const Time budget = bearer.flow.budget == Time::Max() ? qos.budget : bearer.flow.budget;
             candidate.delayBudgetS = budget.GetSeconds();
@@ -318,7 +317,8 @@ uint32_t NrLink::ApplyFeedback(uint64_t slot)
         {
             continue;
         }
-        if (process.transmissions == 1)
+        // A block with an MCS below the chosen one says nothing about the choice.
+        if (process.transmissions == 1 && !process.backedOff)
         {
             m_adaptation->Feedback(process.decoded);
         }

@@ -5,6 +5,7 @@
 #include "nr-five-qi.h"
 #include "nr-harq-process.h"
 #include "nr-link-adaptation.h"
+#include "nr-packet-filter.h"
 #include "nr-pdcp.h"
 #include "nr-rlc-status.h"
 #include "nr-rlc.h"
@@ -27,7 +28,8 @@ struct NrFlowConfig
     uint32_t flow{0};           //!< flow number
     uint32_t ue{0};             //!< UE
     bool uplink{false};         //!< direction
-    uint16_t port{0};           //!< UDP destination port
+    uint32_t part{0};           //!< bandwidth part that carries it
+    NrPacketFilter filter;      //!< which packets belong to it
     uint8_t fiveqi{9};          //!< 5QI (TS 23.501 clause 5.7.4)
     uint8_t priority{90};       //!< priority level, 1 comes first
     Time budget{Time::Max()};   //!< packet delay budget
@@ -35,14 +37,14 @@ struct NrFlowConfig
     uint32_t maxHarqTx{0};      //!< transmissions of its blocks, 0 for the network's number
     double importantFrom{0.0};  //!< importance from which a packet has maxHarqTx
     uint32_t lessHarqTx{0};     //!< transmissions of less important packets, 0 for the same
+    uint8_t mcsBackoff{0};      //!< MCS indices below the chosen one, for important packets
     NrSemanticProfile semantic; //!< what is known of its messages
-    bool reverse{false};      //!< packets from the port instead of to it (acknowledgements of TCP)
-    bool acknowledged{false}; //!< RLC mode: acknowledged or unacknowledged
-    uint8_t snBits{12};       //!< of PDCP, and of RLC in acknowledged mode
-    bool inOrder{false};      //!< whether PDCP delivers in order
-    Time reordering;          //!< t-Reordering, 0 for the mode's default
-    Time discardTimer;        //!< PDCP's discard timer, 0 for none
-    uint32_t queueBytes{0};   //!< queue limit, 0 for the default
+    bool acknowledged{false};   //!< RLC mode: acknowledged or unacknowledged
+    uint8_t snBits{12};         //!< of PDCP, and of RLC in acknowledged mode
+    bool inOrder{false};        //!< whether PDCP delivers in order
+    Time reordering;            //!< t-Reordering, 0 for the mode's default
+    Time discardTimer;          //!< PDCP's discard timer, 0 for none
+    uint32_t queueBytes{0};     //!< queue limit, 0 for the default
 };
 
 /**
@@ -102,12 +104,18 @@ class NrLink : public Object
     void SetCell(uint32_t cell);
 
     /**
-     * Takes an IP packet into the bearer of its UDP destination port, or the default bearer.
+     * Takes an IP packet into the bearer whose filter it passes first, or the default bearer.
      *
      * \param packet the packet
      * \param id number of the packet in the run
      */
     void Enqueue(Ptr<Packet> packet, uint64_t id);
+
+    /**
+     * \param head of a packet
+     * \return whether it belongs to a flow here, and not to the default bearer
+     */
+    bool HasFlowFor(const NrPacketHead& head) const;
 
     /**
      * Discards late packets and describes what waits.

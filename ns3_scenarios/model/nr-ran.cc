@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <stdexcept>
 
 namespace ns3
 {
@@ -164,7 +165,7 @@ TypeId NrRan::GetTypeId()
                           MakeBooleanChecker())
             .AddAttribute("TruthFraction",
                           "Share of transport blocks that are given to truth replay, with the "
-                          "SINR of every PRB, at their first transmission",
+                          "SINR of every PRB, at each of their transmissions",
                           DoubleValue(0.0),
                           MakeDoubleAccessor(&NrRan::m_truthFraction),
                           MakeDoubleChecker<double>(0.0, 1.0));
@@ -182,6 +183,10 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
     m_channel = channel;
     m_sink = sink;
     m_draw = CreateObject<UniformRandomVariable>();
+    if (!m_packets)
+    {
+        m_packets = std::make_shared<uint64_t>(0);
+    }
     const uint32_t prbs = carrier->GetPrbs();
     const double noise = BOLTZMANN_J_PER_K * TEMPERATURE_K * carrier->GetPrbBandwidth();
     m_gnbNoise = noise * FromDb(m_gnbNoiseFigureDb);
@@ -199,9 +204,16 @@ void NrRan::Configure(Ptr<NrCarrier> carrier,
         for (const bool uplink : {false, true})
         {
             const bool own = uplink && m_ulSchedulerType != NrScheduler::GetTypeId();
-            factory.SetTypeId(own ? m_ulSchedulerType : m_schedulerType);
+            const TypeId type = own ? m_ulSchedulerType : m_schedulerType;
+            if (!type.IsChildOf(NrScheduler::GetTypeId()) || !type.HasConstructor())
+            {
+                throw std::invalid_argument(type.GetName() +
+                                            " is no scheduler: one is derived from "
+                                            "ns3::NrScheduler and has AddConstructor");
+            }
+            factory.SetTypeId(type);
             cell.schedulers[uplink] = factory.Create<NrScheduler>();
-            cell.schedulers[uplink]->SetCell(index, uplink);
+            cell.schedulers[uplink]->SetCell(m_firstCell + index, uplink);
         }
         ++index;
     }
@@ -219,9 +231,10 @@ uint32_t NrRan::AddUe(uint32_t cell)
     for (const bool uplink : {false, true})
     {
         auto link = CreateObject<NrLink>();
-        link->Configure(cell, number, uplink, m_sink, [this, number, uplink](Ptr<Packet> packet) {
-            (uplink ? m_toNetwork : m_toUe)(number, packet);
-        });
+        link->Configure(
+            m_firstCell + cell, number, uplink, m_sink, [this, number, uplink](Ptr<Packet> packet) {
+                (uplink ? m_toNetwork : m_toUe)(number, packet);
+            });
         if (uplink)
         {
             link->SetPendingCallback([this, number] { m_ues[number].buffer.NoteData(m_slot); });
@@ -250,11 +263,23 @@ void NrRan::SetDelivery(DeliverCallback toUe, DeliverCallback toNetwork)
 void NrRan::Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet)
 {
     // Packet numbers from 1, in the order of arrival at the radio.
-    m_ues[ue].links[uplink]->Enqueue(packet, ++m_packets);
+    m_ues[ue].links[uplink]->Enqueue(packet, ++*m_packets);
     if (uplink)
     {
         m_ues[ue].buffer.NoteData(m_slot);
     }
+}
+
+void NrRan::SetNumbers(uint32_t firstCell, std::shared_ptr<uint64_t> packets)
+{
+    m_firstCell = firstCell;
+    m_packets = std::move(packets);
+}
+
+void NrRan::Follow(Ptr<NrRan> part)
+{
+    m_follows = true;
+    part->m_followers.push_back(this);
 }
 
 void NrRan::Start(Time end)
@@ -268,6 +293,10 @@ void NrRan::Start(Time end)
     }
     // Reference signals have the power of any other resource element: a twelfth of a PRB's.
     const double elementDbm = 10.0 * std::log10(1e3 * m_gnbPower / 12.0);
+    if (m_follows)
+    {
+        m_handover->SetAttribute("Enabled", BooleanValue(false));
+    }
     m_handover->Configure(m_channel, elementDbm, static_cast<uint32_t>(m_cells.size()), serving);
     m_handover->SetCallbacks([this](uint32_t ue, uint32_t target) { Leave(ue, target); },
                              [this](uint32_t ue, uint32_t cell) { Enter(ue, cell); },
@@ -482,7 +511,8 @@ double NrRan::SendNewBlock(uint32_t number,
                            const NrTransportFormat& format,
                            uint32_t firstPrb,
                            uint32_t prbs,
-                           uint32_t symbols)
+                           uint32_t symbols,
+                           bool backedOff)
 {
     Ue& ue = m_ues[number];
     NrLink& link = *ue.links[uplink];
@@ -493,6 +523,7 @@ double NrRan::SendNewBlock(uint32_t number,
     }
     process->mcs = format.mcs;
     process->layers = format.layers;
+    process->backedOff = backedOff;
     process->prbs = prbs;
     process->symbols = symbols;
     process->tbsBits = m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
@@ -537,7 +568,7 @@ uint32_t NrRan::ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t 
         }
         if (link.GetDemandBytes() > 0)
         {
-            SendNewBlock(number, true, format, nextPrb, prbs, symbols);
+            SendNewBlock(number, true, format, nextPrb, prbs, symbols, false);
         }
         nextPrb += prbs;
     }
@@ -599,7 +630,8 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
             candidate.maxPrbs =
                 std::max(least, static_cast<uint32_t>(std::clamp(reach, 1.0, double(prbs))));
         }
-        const auto format = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
+        const auto format =
+            BackOff(link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0), candidate);
         candidate.bytesPerPrb = GetBytesPerPrb(symbols, format);
         candidate.layers = format.layers;
         // The uplink's power is spread over the share, so its MCS may yet fall.
@@ -631,10 +663,12 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
                                                             m_uplinkPower.GetPower(ue.gain, share))
                                         : 0.0;
         NrLinkAdaptation& adaptation = *ue.links[uplink]->GetLinkAdaptation();
-        const auto format = groups > 0
+        const auto chosen = groups > 0
                                 ? adaptation.SelectPart(m_slot, *m_phy, penaltyDb, nextPrb, share)
                                 : adaptation.Select(m_slot, *m_phy, penaltyDb);
-        m_served[at] = SendNewBlock(number, uplink, format, nextPrb, share, symbols);
+        const auto format = BackOff(chosen, m_candidates[at]);
+        m_served[at] =
+            SendNewBlock(number, uplink, format, nextPrb, share, symbols, format.mcs < chosen.mcs);
         nextPrb += m_served[at] > 0.0 ? share : 0;
     }
     std::size_t at = 0;
@@ -643,6 +677,17 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
         m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
     }
+}
+
+NrTransportFormat NrRan::BackOff(NrTransportFormat format, const NrCandidate& candidate) const
+{
+    const uint32_t lowest = m_phy->GetLowestMcs();
+    if (candidate.mcsBackoff > 0 && format.mcs > lowest)
+    {
+        format.mcs = static_cast<uint8_t>(std::max(
+            static_cast<int>(lowest), static_cast<int>(format.mcs) - candidate.mcsBackoff));
+    }
+    return format;
 }
 
 void NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t firstPrb)
@@ -706,7 +751,7 @@ void NrRan::Decode(const Transmission& t)
     {
         cosim::sim::SlotRecord record{};
         record.t_s = Simulator::Now().GetSeconds();
-        record.cell = ue.cell;
+        record.cell = m_firstCell + ue.cell;
         record.direction = t.uplink;
         record.ue = t.ue;
         record.tbs_bits = process.tbsBits;
@@ -721,8 +766,14 @@ void NrRan::Decode(const Transmission& t)
         record.ack = process.decoded;
         m_sink->Slot(record);
     }
-    if (process.transmissions == 1 && m_truthSampler.Take(m_truthFraction))
+    if (process.transmissions == 1)
     {
+        process.chosen = m_truthSampler.Take(m_truthFraction);
+        process.elementSinr.clear();
+    }
+    if (process.chosen)
+    {
+        process.elementSinr.insert(process.elementSinr.end(), m_sinr.begin(), m_sinr.end());
         EmitTruth(t, sinrDb, bler);
     }
 }
@@ -732,7 +783,7 @@ void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
     const NrHarqProcess& process = *t.process;
     cosim::sim::TruthRecord record{};
     record.t_s = Simulator::Now().GetSeconds();
-    record.cell = m_ues[t.ue].cell;
+    record.cell = m_firstCell + m_ues[t.ue].cell;
     record.direction = t.uplink;
     record.ue = t.ue;
     record.tbs_bits = process.tbsBits;
@@ -743,7 +794,8 @@ void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
     record.sinr_eff_db = static_cast<float>(sinrDb);
     record.bler_predicted = static_cast<float>(bler);
     record.ack = process.decoded;
-    m_sink->Truth(record, m_sinr);
+    record.transmission = process.transmissions;
+    m_sink->Truth(record, process.elementSinr);
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
@@ -781,9 +833,27 @@ Ptr<NrHandoverController> NrRan::GetHandoverController() const
     return m_handover;
 }
 
+void NrRan::LoseInAir(uint32_t number)
+{
+    // A bandwidth part that follows may be in the middle of a slot of its own.
+    for (const Transmission& transmission : m_now)
+    {
+        if (transmission.ue == number)
+        {
+            transmission.process->decoded = false;
+        }
+    }
+    std::erase_if(m_now, [number](const Transmission& t) { return t.ue == number; });
+}
+
 void NrRan::Leave(uint32_t number, uint32_t target)
 {
     Ue& ue = m_ues[number];
+    LoseInAir(number);
+    for (NrRan* const follower : m_followers)
+    {
+        follower->Leave(number, target);
+    }
     ue.links[0]->Reestablish(m_forward);
     ue.links[1]->Reestablish(true); // the UE takes its own queue along
     ue.cell = NO_CELL;
@@ -802,7 +872,12 @@ void NrRan::Enter(uint32_t number, uint32_t cell)
     ue.buffer = NrBufferStatus(m_bufferConfig, number);
     for (const auto& link : ue.links)
     {
-        link->SetCell(cell);
+        link->SetCell(m_firstCell + cell);
+    }
+    for (NrRan* const follower : m_followers)
+    {
+        follower->Enter(number, cell);
+        follower->m_handover->SetServing(number, cell);
     }
     if (ue.links[1]->GetDemandBytes() > 0)
     {

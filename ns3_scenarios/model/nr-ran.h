@@ -19,6 +19,7 @@
 #include "ns3/random-variable-stream.h"
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace ns3
@@ -82,6 +83,22 @@ class NrRan : public Object
      * \param packet an IP packet for the air
      */
     void Enqueue(uint32_t ue, bool uplink, Ptr<Packet> packet);
+
+    /**
+     * Numbers cells in records from here on, and packets together with other bandwidth parts. To
+     * be called before Configure.
+     *
+     * \param firstCell number of the first cell in records
+     * \param packets packets so far of all bandwidth parts
+     */
+    void SetNumbers(uint32_t firstCell, std::shared_ptr<uint64_t> packets);
+
+    /**
+     * Lets UEs change their cells here when they do in another bandwidth part.
+     *
+     * \param part the other one; it decides for both
+     */
+    void Follow(Ptr<NrRan> part);
 
     /**
      * Starts the slots.
@@ -173,6 +190,12 @@ class NrRan : public Object
     /// The slot event.
     void Slot();
 
+    /// Loses what a UE's processes have in the air: blocks that nobody has been given yet.
+    void LoseInAir(uint32_t ue);
+
+    /// \return a format as it is used for a candidate: its MCS less the back-off
+    NrTransportFormat BackOff(NrTransportFormat format, const NrCandidate& candidate) const;
+
     /// Takes a UE out of its cell: what is in the air is lost, queues stay.
     void Leave(uint32_t ue, uint32_t target);
 
@@ -236,6 +259,7 @@ class NrRan : public Object
      * \param firstPrb first PRB
      * \param prbs PRBs
      * \param symbols data symbols
+     * \param backedOff whether the format's MCS is below the one that was chosen
      * \return its bytes, 0 if nothing fits
      */
     double SendNewBlock(uint32_t ue,
@@ -243,7 +267,8 @@ class NrRan : public Object
                         const NrTransportFormat& format,
                         uint32_t firstPrb,
                         uint32_t prbs,
-                        uint32_t symbols);
+                        uint32_t symbols,
+                        bool backedOff);
 
     /**
      * Schedules one cell and direction.
@@ -272,9 +297,10 @@ class NrRan : public Object
     void Decode(const Transmission& transmission);
 
     /**
-     * Gives a block that has just been decided to truth replay, with the SINRs in the scratch.
+     * Gives a block that has just been decided to truth replay, with the SINRs of all its
+     * transmissions.
      *
-     * \param transmission the first transmission
+     * \param transmission the latest transmission
      * \param sinrDb its effective SINR
      * \param bler the predicted probability that it is lost
      */
@@ -305,7 +331,10 @@ class NrRan : public Object
     NrUplinkPower m_uplinkPower;                     //!< power control
     NrBufferStatus::Config m_bufferConfig;           //!< delays of requests and reports
     uint64_t m_slot{0};                              //!< number of the slot
-    uint64_t m_packets{0};                           //!< packets so far
+    std::shared_ptr<uint64_t> m_packets;             //!< packets so far
+    uint32_t m_firstCell{0};                         //!< its number in records
+    std::vector<NrRan*> m_followers;                 //!< bandwidth parts with the same UEs
+    bool m_follows{false};                           //!< whether another one decides
     Time m_end;                                      //!< end of the slots
     Time m_nextKpi;                                  //!< end of the period
     double m_gnbNoise{0.0};                          //!< W a PRB

@@ -36,6 +36,7 @@ struct NrCandidate
     double headDelayS{0.0};             //!< age of its oldest packet in seconds
     double headBudgetS{0.0};            //!< time left to that packet's deadline in seconds
     double headImportance{0.0};         //!< PDU-set importance of that packet
+    uint8_t mcsBackoff{0};              //!< MCS indices to stay below the chosen one
     double delayBudgetS{0.3};           //!< packet delay budget of that packet's flow in seconds
     double lossTarget{1e-6};            //!< packet error rate that the flow tolerates
     double semanticValue{0.0};          //!< accuracy above chance per byte of the flow's messages

@@ -54,8 +54,8 @@ class NrTraceSink : public SimpleRefCount<NrTraceSink>
     }
 
     /**
-     * \param record a transport block chosen for truth replay
-     * \param sinr SINR (linear) of a resource element, one a layer and PRB
+     * \param record a transmission of a transport block chosen for truth replay
+     * \param sinr SINR (linear) of a resource element, one a transmission so far, layer and PRB
      */
     virtual void Truth(const cosim::sim::TruthRecord& record, std::span<const float> sinr)
     {

@@ -81,36 +81,17 @@ class TwoCells
         carrier->SetAttribute("Prbs", UintegerValue(PRBS));
         carrier->SetAttribute("TddPattern", StringValue(""));
         carrier->Initialize();
-        auto phy = CreateObject<NrPhyAbstraction>();
-        const std::vector<float> sizes{24.0F, 8448.0F};
-        std::vector<float> snrs;
-        for (int i = 0; i <= 800; ++i)
-        {
-            snrs.push_back(static_cast<float>(-40.0 + 0.1 * i));
-        }
-        std::vector<float> bler;
-        for (uint32_t mcs = 0; mcs < carrier->GetMcsCount(); ++mcs)
-        {
-            for (std::size_t size = 0; size < sizes.size(); ++size)
-            {
-                for (const float snr : snrs)
-                {
-                    const double over = snr - NrTestBench::Threshold(mcs);
-                    bler.push_back(static_cast<float>(1.0 / (1.0 + std::exp(2.0 * over))));
-                }
-            }
-        }
-        const std::vector<float> beta(carrier->GetMcsCount(), 1.0F);
-        phy->Set(carrier,
-                 std::make_shared<NrBlerTable>(sizes, snrs, bler),
-                 std::make_shared<NrEesm>(std::span<const float>(beta)));
+        auto phy = NrTestBench::MakePhy(carrier, [](uint32_t mcs, double snrDb) {
+            return 1.0 / (1.0 + std::exp(2.0 * (snrDb - NrTestBench::Threshold(mcs))));
+        });
         auto channel = CreateObject<CrossingChannel>();
         channel->SetWay(-90.0, -120.0, Seconds(seconds));
         const auto setup = SimulationSetup::Parse("duration_s " + std::to_string(seconds) +
                                                   "\ncell 0 0 0 10\ncell 1 400 0 10\n"
                                                   "ue 0 100 0 1.5 cell=0\n" +
                                                   flows);
-        simulation = std::make_unique<NrSimulation>(setup, carrier, phy, channel, sink);
+        const NrBandwidthPart part{carrier, phy, channel};
+        simulation = std::make_unique<NrSimulation>(setup, std::vector{part}, sink);
     }
 
     ~TwoCells()
@@ -274,7 +255,7 @@ class NrHandoverTestCase : public TestCase
             TwoCells bench(flows);
             bench.simulation->Run();
             NS_TEST_EXPECT_MSG_EQ(
-                bench.simulation->GetRan()->GetHandoverController()->GetHandovers(),
+                bench.simulation->GetParts()[0]->GetHandoverController()->GetHandovers(),
                 1,
                 "one handover");
             NS_TEST_EXPECT_MSG_GT(bench.simulation->GetForwardedPackets(), 0, "forwarded");

@@ -156,7 +156,7 @@ class NrImportanceHarqTestCase : public TestCase
         NrTestBench bench({.snrDb = {20.0}, .bler = [](uint32_t, double) { return 1.0; }});
         NrFlowConfig flow;
         flow.flow = 1;
-        flow.port = 9;
+        flow.filter = {NrPacketFilter::Kind::TO, 9};
         flow.maxHarqTx = most;
         flow.lessHarqTx = less;
         flow.importantFrom = 0.5;

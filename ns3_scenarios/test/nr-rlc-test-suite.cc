@@ -450,7 +450,7 @@ class NrRlcAirTestCase : public TestCase
                 Config::SetDefault("ns3::NrRlcAm::MaxRetx", UintegerValue(32));
                 NrFlowConfig flow;
                 flow.flow = 1;
-                flow.port = 7;
+                flow.filter = {NrPacketFilter::Kind::TO, 7};
                 flow.acknowledged = acknowledged;
                 flow.snBits = bits;
                 flow.inOrder = true;

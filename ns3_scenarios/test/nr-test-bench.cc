@@ -59,6 +59,33 @@ double NrTestBench::Step(uint32_t mcs, double snrDb)
     return snrDb < Threshold(mcs) ? 1.0 : 0.0;
 }
 
+Ptr<NrPhyAbstraction> NrTestBench::MakePhy(Ptr<NrCarrier> carrier, const BlerFunction& bler)
+{
+    const std::vector<float> sizes{24.0F, 8448.0F};
+    std::vector<float> snrs;
+    for (int i = 0; i <= 1600; ++i)
+    {
+        snrs.push_back(static_cast<float>(-40.0 + 0.05 * i));
+    }
+    std::vector<float> table;
+    for (uint32_t mcs = 0; mcs < carrier->GetMcsCount(); ++mcs)
+    {
+        for (std::size_t size = 0; size < sizes.size(); ++size)
+        {
+            for (const float snr : snrs)
+            {
+                table.push_back(static_cast<float>(bler(mcs, snr)));
+            }
+        }
+    }
+    auto phy = CreateObject<NrPhyAbstraction>();
+    const std::vector<float> beta(carrier->GetMcsCount(), 1.0F);
+    phy->Set(carrier,
+             std::make_shared<NrBlerTable>(sizes, snrs, table),
+             std::make_shared<NrEesm>(std::span<const float>(beta)));
+    return phy;
+}
+
 NrTestBench::NrTestBench(const Options& options)
     : sink(Create<KeepingSink>()),
       ran(CreateObject<NrRan>()),
@@ -74,28 +101,7 @@ NrTestBench::NrTestBench(const Options& options)
     carrier->SetAttribute("TddPattern", StringValue(""));
     carrier->SetAttribute("McsTable", UintegerValue(options.mcsTable));
     carrier->Initialize();
-    const std::vector<float> sizes{24.0F, 8448.0F};
-    std::vector<float> snrs;
-    for (int i = 0; i <= 1600; ++i)
-    {
-        snrs.push_back(static_cast<float>(-40.0 + 0.05 * i));
-    }
-    std::vector<float> bler;
-    for (uint32_t mcs = 0; mcs < carrier->GetMcsCount(); ++mcs)
-    {
-        for (std::size_t size = 0; size < sizes.size(); ++size)
-        {
-            for (const float snr : snrs)
-            {
-                bler.push_back(static_cast<float>(options.bler(mcs, snr)));
-            }
-        }
-    }
-    auto phy = CreateObject<NrPhyAbstraction>();
-    const std::vector<float> beta(carrier->GetMcsCount(), 1.0F);
-    phy->Set(carrier,
-             std::make_shared<NrBlerTable>(sizes, snrs, bler),
-             std::make_shared<NrEesm>(std::span<const float>(beta)));
+    auto phy = MakePhy(carrier, options.bler);
     std::vector<double> gains;
     for (const double snr : options.snrDb)
     {

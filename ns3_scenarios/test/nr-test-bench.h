@@ -37,6 +37,13 @@ class NrTestBench
     /// Block error rate over MCS index and SINR in dB.
     using BlerFunction = std::function<double(uint32_t mcs, double snrDb)>;
 
+    /**
+     * \param carrier the carrier, initialized
+     * \param bler error model, the same for all block sizes
+     * \return an abstraction with a table of it from -40 to 40 dB
+     */
+    static Ptr<NrPhyAbstraction> MakePhy(Ptr<NrCarrier> carrier, const BlerFunction& bler);
+
     /// What can be set.
     struct Options
     {

@@ -5,9 +5,9 @@ Tables of Sionna's package and generated ones, effective SINR, and the generator
 of the project but its neighbours in `sionna_phy`.
 """
 
+from sionna_phy.abstraction.betas import beta_of
 from sionna_phy.abstraction.bler import BlerTable
 from sionna_phy.abstraction.eesm import eesm_beta, effective_sinr_eesm
-from sionna_phy.abstraction.other_tables import beta_of
 from sionna_phy.abstraction.tables import BlerTableError, load_bler_table
 
 __all__ = [

@@ -17,10 +17,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sionna_phy.abstraction.coded_link import ITERATIONS
 from sionna_phy.abstraction.generate import Curve, StoppingRule, generate_curve
 from sionna_phy.abstraction.intervals import wilson
 from sionna_phy.abstraction.mcs import MCS_TABLES
+from sionna_phy.abstraction.mother_code import ITERATIONS
 from sionna_phy.abstraction.pool import CampaignError, open_pool
 from sionna_phy.abstraction.tables import FORMAT
 
@@ -38,6 +38,7 @@ class Campaign:
             first.
         seed: of bits and noise.
         effort: scales the blocks of a point.
+        versions: redundancy version of each transmission of a block; the SNR is that of each.
     """
 
     mcs_table: int
@@ -45,6 +46,7 @@ class Campaign:
     cbs_bits: tuple[int, ...]
     seed: int = 1
     effort: float = 1.0
+    versions: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         if self.mcs_table not in MCS_TABLES:
@@ -54,6 +56,8 @@ class Campaign:
             raise CampaignError(f"mcs: table {self.mcs_table} has 0 to {last}")
         if not self.cbs_bits or any(not 24 <= size <= 8448 for size in self.cbs_bits):
             raise CampaignError("cbs: code blocks have 24 to 8448 bits (TS 38.212 clause 5.2.2)")
+        if not self.versions or any(version not in (0, 1, 2, 3) for version in self.versions):
+            raise CampaignError("rv: redundancy versions are 0 to 3")
         if not self.effort > 0:
             raise CampaignError(f"effort: {self.effort:g} is not above 0")
 
@@ -64,6 +68,7 @@ class Campaign:
             f"cosim phy bler --mcs-table {self.mcs_table} --mcs {','.join(map(str, self.mcs))} "
             f"--cbs {','.join(map(str, self.cbs_bits))} --seed {self.seed} "
             f"--effort {self.effort:g}"
+            + ("" if self.versions == (0,) else f" --rv {','.join(map(str, self.versions))}")
         )
 
     def places(self) -> Iterator[tuple[int, int]]:
@@ -159,7 +164,7 @@ def _measure(campaign: Campaign, mcs: int, size: int) -> tuple[Curve, float]:
     """Return a curve and the CPU seconds that it took."""
     start = time.process_time()
     rule = StoppingRule.for_size(size, campaign.effort)
-    curve = generate_curve(mcs, size, campaign.seed, rule, campaign.mcs_table)
+    curve = generate_curve(mcs, size, campaign.seed, rule, campaign.mcs_table, campaign.versions)
     return curve, time.process_time() - start
 
 
@@ -183,6 +188,7 @@ def _identity(campaign: Campaign) -> dict[str, Any]:
         "versions": _versions(),
         "snr": "Es/N0 of a data symbol in dB, AWGN",
         "decoder": f"belief propagation, {ITERATIONS} flooding iterations, boxplus-phi",
+        "redundancy_versions": list(campaign.versions),
     }
 
 
@@ -196,6 +202,7 @@ def _open(campaign: Campaign, out: Path) -> dict[str, Any]:
         table: dict[str, Any] = json.loads(out.read_text())
     except (OSError, ValueError) as error:
         raise CampaignError(f"out: cannot read {out}: {error}") from None
+    table.setdefault("redundancy_versions", [0])  # older files do not say so
     for key, value in identity.items():
         if table.get(key) != value:
             raise CampaignError(

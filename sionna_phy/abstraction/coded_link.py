@@ -11,11 +11,8 @@ import math
 from typing import Any
 
 from sionna_phy.abstraction.mcs import Mcs
+from sionna_phy.abstraction.mother_code import ITERATIONS, LOWEST_MOTHER_RATE, MotherCode
 from sionna_phy.threads import one_thread
-
-ITERATIONS = 20
-LOWEST_MOTHER_RATE = {1: 1 / 3, 2: 1 / 5}
-"""Base graph → code rate below which the standard repeats coded bits; Sionna's encoder refuses."""
 
 SHORT_CRC_BITS = 16
 """Of transport blocks up to 3824 bits (TS 38.212 clause 7.2.1)."""
@@ -49,7 +46,7 @@ class CodedLink:
     def __init__(
         self, mcs: Mcs, cbs_bits: int, *, coded_bits: int | None = None, graph: int | None = None
     ) -> None:
-        from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+        from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
         from sionna.phy.mapping import Constellation, Demapper, Mapper
 
         self.mcs = mcs
@@ -59,22 +56,18 @@ class CodedLink:
             coded_bits = symbols * mcs.bits_per_symbol
         self.coded_bits = coded_bits
         graph = graph or base_graph(cbs_bits - SHORT_CRC_BITS, cbs_bits / coded_bits)
-        mother = LOWEST_MOTHER_RATE[graph]
-        self._repeats = cbs_bits < mother * self.coded_bits
-        if self._repeats:
-            # The mother code alone; its rate must not fall below the encoder's limit.
-            self._encoder: Any = LDPC5GEncoder(
-                cbs_bits, int(cbs_bits / mother + 1e-9), bg=f"bg{graph}"
-            )
-            self._decoder: Any = LDPCBPDecoder(self._encoder.pcm, num_iter=ITERATIONS, llr_max=20.0)
+        self._mother: MotherCode | None = None
+        if cbs_bits < LOWEST_MOTHER_RATE[graph] * self.coded_bits:
+            self._mother = MotherCode(cbs_bits, graph)
+            self._positions: Any = self._mother.positions(0, self.coded_bits)
         else:
-            self._encoder = LDPC5GEncoder(
+            self._encoder: Any = LDPC5GEncoder(
                 cbs_bits,
                 self.coded_bits,
                 num_bits_per_symbol=mcs.bits_per_symbol,
                 bg=f"bg{graph}",
             )
-            self._decoder = LDPC5GDecoder(self._encoder, num_iter=ITERATIONS)
+            self._decoder: Any = LDPC5GDecoder(self._encoder, num_iter=ITERATIONS)
         constellation = Constellation("qam", mcs.bits_per_symbol)
         self._mapper: Any = Mapper(constellation=constellation)
         self._demapper: Any = Demapper("app", constellation=constellation)
@@ -117,24 +110,9 @@ class CodedLink:
 
     def _encode(self, bits: Any) -> Any:
         """Return rate-matched coded bits, shape [blocks, coded bits]."""
-        import torch
-
-        if not self._repeats:
+        if self._mother is None:
             return self._encoder(bits)
-        # The four redundancy versions cover the circular buffer (TS 38.212 clause 5.4.2.1), which
-        # the encoder does not give in one piece; read it from its start, round and round.
-        versions = [0, 1, 2, 3]
-        starts = self._encoder.get_start_positions_comp(versions)
-        slices = self._encoder(bits, rv=versions)
-        length = self._encoder.n_cb_comp
-        buffer = torch.full((len(bits), length), -1.0)
-        reach = min(self._encoder.n, length)
-        for version, start in enumerate(starts):
-            positions = (start + torch.arange(reach)) % length
-            buffer[:, positions] = slices[:, version, :reach]
-        if bool((buffer < 0).any()):
-            raise RuntimeError("the redundancy versions leave a gap in the circular buffer")
-        return self._interleaved(buffer[:, torch.arange(self.coded_bits) % length])
+        return self._interleaved(self._mother.buffer(bits)[:, self._positions])
 
     def _interleaved(self, bits: Any) -> Any:
         """Return repeated bits in the order of TS 38.212 clause 5.4.2.2.
@@ -156,20 +134,8 @@ class CodedLink:
         """Return decided information bits, shape [blocks, information bits]."""
         import torch
 
-        if not self._repeats:
+        if self._mother is None:
             return self._decoder(llr)
-        encoder = self._encoder
-        length = encoder.n_cb_comp
-        combined = torch.zeros(len(llr), length)
-        combined.index_add_(1, torch.arange(self.coded_bits) % length, self._deinterleaved(llr))
-        sent = self.cbs_bits - 2 * encoder.z  # systematic bits that are not punctured
-        word = torch.cat(
-            [
-                torch.zeros(len(llr), 2 * encoder.z),
-                combined[:, :sent],
-                torch.full((len(llr), encoder.k_filler), -20.0),  # known to be 0
-                combined[:, sent:],
-            ],
-            dim=1,
-        )
-        return self._decoder(word)[:, : self.cbs_bits]
+        combined = torch.zeros(len(llr), self._mother.length)
+        combined.index_add_(1, self._positions, self._deinterleaved(llr))
+        return self._mother.decode(combined)

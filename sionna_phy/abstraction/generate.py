@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from sionna_phy.abstraction.coded_link import ITERATIONS, CodedLink
+from sionna_phy.abstraction.coded_link import CodedLink
 from sionna_phy.abstraction.curve_fit import CurveFit, Point, fit_curve
+from sionna_phy.abstraction.harq_link import HarqLink
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, MCS_TABLES
+from sionna_phy.abstraction.mother_code import ITERATIONS
 
 TARGET_RATES = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03)
 BRACKET_DB = 0.3
@@ -69,7 +71,7 @@ def _snr(value: float) -> float:
 
 
 def measure_point(
-    link: CodedLink,
+    link: CodedLink | HarqLink,
     mcs: int,
     snr_db: float,
     seed: int,
@@ -95,6 +97,8 @@ def measure_point(
     origin = [seed, mcs, link.cbs_bits, round(snr_db * 1000) + 100_000]
     if mcs_table != 1:  # table 1 came first; its numbers must not change
         origin.append(mcs_table)
+    if isinstance(link, HarqLink):
+        origin += [1000 + version for version in link.versions]
     generator = torch.Generator().manual_seed(
         int(np.random.SeedSequence(origin).generate_state(1, np.uint64)[0] >> np.uint64(1))
     )
@@ -108,11 +112,24 @@ def measure_point(
 
 
 def generate_curve(
-    mcs: int, cbs_bits: int, seed: int, rule: StoppingRule, mcs_table: int = 1
+    mcs: int,
+    cbs_bits: int,
+    seed: int,
+    rule: StoppingRule,
+    mcs_table: int = 1,
+    versions: Sequence[int] = (0,),
 ) -> Curve:
-    """Return the block error curve of one MCS and code-block size."""
+    """Return the block error curve of one MCS and code-block size.
+
+    With several redundancy versions it is that of blocks after so many transmissions, over the SNR
+    of each of them.
+    """
     scheme = MCS_TABLES[mcs_table][mcs]
-    link = CodedLink(scheme, cbs_bits)
+    link: CodedLink | HarqLink
+    if tuple(versions) == (0,):
+        link = CodedLink(scheme, cbs_bits)
+    else:
+        link = HarqLink(scheme, cbs_bits, versions)
     found: dict[float, Point] = {}
 
     def measure(snr_db: float, errors: int, blocks: int) -> Point:
@@ -123,8 +140,11 @@ def generate_curve(
             )
         return found[snr_db]
 
-    limit_db = 10 * math.log10(2.0**scheme.efficiency - 1.0)  # Shannon
-    low, high = limit_db - 3.0, limit_db + 6.0
+    low, high = (
+        10 * math.log10(2.0 ** (scheme.efficiency / count) - 1.0)  # Shannon
+        for count in (len(versions), 1)
+    )
+    low, high = low - 3.0, high + 6.0
     while high - low > BRACKET_DB:
         middle = _snr(0.5 * (low + high))
         point = measure(middle, rule.search_blocks, rule.search_blocks)

@@ -119,6 +119,10 @@ def _fitted(content: dict[str, Any], name: str, source: str) -> tuple[BlerTable,
     (so base graph 2's 3840 bits stand for 8448); an MCS without curves is not available.
     """
     number = int(content["mcs_table"])
+    if len(content.get("redundancy_versions", [0])) != 1:
+        raise BlerTableError(
+            f"BLER table {name!r} is of several transmissions together; a scenario's is of one"
+        )
     count = len(MCS_TABLES[number])
     curves = {(int(c["mcs"]), int(c["cbs_bits"])): CurveFit(**c["fit"]) for c in content["curves"]}
     if not curves:

@@ -27,12 +27,13 @@ class ShadowField:
     Args:
         sites: site of each cell, numbered from 0.
         seed: of the waves.
+        stream: of the seed's random numbers; fields of different streams are independent.
     """
 
-    def __init__(self, sites: Sequence[int], seed: int) -> None:
+    def __init__(self, sites: Sequence[int], seed: int, stream: int = 2) -> None:
         own = np.asarray(sites, dtype=np.int64)
         cells = int(own.max()) + 1
-        rng = np.random.Generator(np.random.PCG64([seed, 2]))
+        rng = np.random.Generator(np.random.PCG64([seed, stream]))
         # Hankel transform of exp(-d): density k / (1 + k^2)^(3/2), so that the distribution is
         # 1 - (1 + k^2)^(-1/2)
         number = np.sqrt(1.0 / (1.0 - rng.uniform(size=(cells, WAVES))) ** 2 - 1.0)

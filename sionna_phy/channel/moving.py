@@ -7,8 +7,12 @@ path loss by Sionna's formulas at the new distance, a cell's element pattern in 
 direction, and shadow fading by a field over the plane that begins at what was drawn for time 0 and
 has the model's correlation distance (TR 38.901 clauses 7.4.4 and 7.6.3; `large_scale`).
 
-Approximate: line of sight stays what it was drawn as; angles and delays stay those of the first
-position (spatial consistency procedures of TR 38.901 clause 7.6.3 are not applied).
+With `soft_los` the state of line of sight changes as well (`soft_los`): path loss and the spread of
+shadowing, both in dB, go from one state's to the other's.
+
+Approximate: without `soft_los`, line of sight stays what it was drawn as; angles, delays and the
+direct ray's share of the power stay those of the first position in any case (the procedures of TR
+38.901 clause 7.6.3 for these are not applied).
 """
 
 from typing import Any
@@ -19,11 +23,13 @@ import numpy.typing as npt
 from sionna_phy.channel.large_scale import ShadowField
 from sionna_phy.channel.precoding import Precoder
 from sionna_phy.channel.rays import BYTES_AT_ONCE, RaySet, _phasor
+from sionna_phy.channel.soft_los import CORRELATION_M, SoftLos
 from sionna_phy.channel.spec import ChannelSpec
 from sionna_phy.geometry import element_gain_db, nearest_images, positions_at
 from sionna_phy.threads import one_thread
 
 Array = npt.NDArray[np.float64]
+SPEED_OF_LIGHT_M_S = 299_792_458.0
 
 
 class LargeScaleTrack:
@@ -40,58 +46,117 @@ class LargeScaleTrack:
         self._model = model
         self._spec = spec
         scenario = model._scenario
-        self._los = scenario.los.clone()
+        # Of the way outside the building, for UEs that are in one.
+        self._los = scenario.outdoor_los.clone()
         self._sigma_db = self._parameter("sigmaSF")
         self._correlation_m = np.maximum(self._parameter("corrDistSF"), 1.0)
         self._shadowing_db = shadowing_db
         sites: dict[tuple[float, ...], int] = {}
         # Cells of one site share a field, as they share what stands in the way.
         places = spec.cell_positions_m.round(3).tolist()
-        self._field = ShadowField(
-            [sites.setdefault(tuple(place), len(sites)) for place in places], spec.seed
-        )
+        own = [sites.setdefault(tuple(place), len(sites)) for place in places]
+        self._field = ShadowField(own, spec.seed)
         self._home = positions_at(spec.ue_tracks_m, np.zeros(1))[0]
         self._start = self._field.at(self._scaled(self._home))
-        self._start_db = self._state_db(0.0)
+        self._soft: SoftLos | None = None
+        self._start_db, _ = self._state_db(0.0)
+        if spec.soft_los:
+            self._soft = self._make_soft(own)
+            self._sigmas_db = [self._sigma_with(los) for los in (True, False)]
 
     def _parameter(self, name: str) -> Array:
         value = self._model._scenario.get_param(name)[0]
         return np.asarray(value.to("cpu").numpy(), dtype=np.float64)
 
+    def _make_soft(self, sites: list[int]) -> SoftLos:
+        scenario, spec = self._model._scenario, self._spec
+        if spec.model == "inf":
+            correlation_m = 0.5 * float(scenario.clutter_size)
+        else:
+            correlation_m = CORRELATION_M[spec.model]
+        return SoftLos(
+            sites,
+            self._los[0].numpy(),
+            self._probability(),
+            self._home,
+            correlation_m=correlation_m,
+            wavelength_m=SPEED_OF_LIGHT_M_S / spec.carrier_frequency_hz,
+            seed=spec.seed,
+        )
+
+    def _probability(self) -> Array:
+        """Return the probability of line of sight where the model's UEs are now."""
+        value = self._model._scenario.los_probability[0]
+        return np.asarray(value.to("cpu").numpy(), dtype=np.float64)
+
+    def _sigma_with(self, los: bool) -> Array:
+        self._move(self._home, los)
+        return self._parameter("sigmaSF")
+
     def _scaled(self, ues_m: Array) -> Array:
         """Return places on the ground in units of the correlation distance, [cells, ues, 2]."""
         return np.asarray(ues_m[None, :, :2] / self._correlation_m[..., None])
 
-    def _state_db(self, t_s: float) -> Array:
-        """Return what a link's gain owes to its geometry at a time, shape [cells, ues]."""
+    def _move(self, ues_m: Array, los: bool | None) -> Array:
+        """Put the model's UEs somewhere, and return the path loss in dB there, [cells, ues].
+
+        Args:
+            ues_m: shape [ues, 3].
+            los: line of sight of all links; None: as drawn.
+        """
         import torch
 
+        images = nearest_images(self._spec.cell_positions_m, ues_m, self._spec.wrap_lattice_m)
+        self._model.set_topology(
+            ut_loc=torch.as_tensor(ues_m, dtype=torch.float32)[None],
+            bs_virtual_loc=torch.as_tensor(images, dtype=torch.float32)[None],
+            los=self._los if los is None else torch.full_like(self._los, los),
+        )
+        return np.asarray(self._model._scenario.basic_pathloss[0].to(torch.float64).numpy())
+
+    def _state_db(self, t_s: float) -> tuple[Array, Array | None]:
+        """Return what a link's gain owes to its geometry at a time, and its state of line of sight.
+
+        Returns:
+            Gain in dB and states, both of shape [cells, ues]; None unless they are soft.
+        """
         spec = self._spec
         assert spec.ue_tracks_m is not None
         ues = positions_at(spec.ue_tracks_m, np.array([t_s]))[0]
-        images = nearest_images(spec.cell_positions_m, ues, spec.wrap_lattice_m)
-        state = np.zeros(images.shape[:2])
-        if spec.pathloss:
-            self._model.set_topology(
-                ut_loc=torch.as_tensor(ues, dtype=torch.float32)[None],
-                bs_virtual_loc=torch.as_tensor(images, dtype=torch.float32)[None],
-                los=self._los,
-            )
-            state -= self._model._scenario.basic_pathloss[0].to(torch.float64).numpy()
+        gain = np.zeros((len(spec.cell_positions_m), len(ues)))
+        state = None
+        if self._soft is not None:
+            with_los, without = self._move(ues, True), self._move(ues, False)
+            state = self._soft.at(ues, self._probability())
+            if spec.pathloss:
+                gain -= state * with_los + (1.0 - state) * without
+        elif spec.pathloss:
+            gain -= self._move(ues, None)
         if spec.gnb_pattern == "38.901" and spec.cell_orientations_rad is not None:
-            state += element_gain_db(images, ues, spec.cell_orientations_rad)
-        return state
+            images = nearest_images(spec.cell_positions_m, ues, spec.wrap_lattice_m)
+            gain += element_gain_db(images, ues, spec.cell_orientations_rad)
+        return gain, state
+
+    def states(self, t_s: float) -> Array | None:
+        """Return the states of line of sight at a time, shape [cells, ues]; None unless soft."""
+        return self._state_db(t_s)[1]
 
     def change_db(self, t_s: float) -> Array:
         """Return the change in gain since time 0, in dB, shape [cells, ues]."""
-        change = self._state_db(t_s) - self._start_db
+        gain, state = self._state_db(t_s)
+        change = gain - self._start_db
         if self._spec.shadowing:
             assert self._spec.ue_tracks_m is not None
             ues = positions_at(self._spec.ue_tracks_m, np.array([t_s]))[0]
             moved = np.linalg.norm((ues - self._home)[:, :2], axis=1)
             keep = np.exp(-moved[None, :] / self._correlation_m)
             field = self._field.at(self._scaled(ues)) - keep * self._start
-            change = change + (keep - 1.0) * self._shadowing_db + self._sigma_db * field
+            shadow = keep * self._shadowing_db + self._sigma_db * field
+            if state is not None:
+                # One field: a state only stretches it.
+                sigma = state * self._sigmas_db[0] + (1.0 - state) * self._sigmas_db[1]
+                shadow *= sigma / self._sigma_db
+            change = change + shadow - self._shadowing_db
         return np.asarray(change)
 
 

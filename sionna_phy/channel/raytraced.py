@@ -2,7 +2,9 @@
 """Ray tracing: all links of a scene solved in one call a block, in a guarded child process.
 
 The paths between all cells and all UEs are found at the beginning of a block; until the fastest UE
-has moved by `rt_step_m` each path turns with its Doppler shift, then they are found anew. So moving
+has moved by `rt_step_m` each path turns with its Doppler shift, then they are found anew, with
+their exact geometry. The surfaces that may make a path are looked for only every `rt_search_m`,
+because there the solver spends most of its time; a path over other surfaces appears then. So moving
 UEs see paths appear, disappear and change their delays, and phases that go on as the distances do.
 Exact are the geometry where paths are found, the delays and the phases there. Approximations are
 that amplitudes, delays and directions hold for a step (a path's phase is then off by
@@ -67,7 +69,10 @@ class TracerProcess:
         self._ask(options)
 
     def solve(
-        self, places_m: npt.NDArray[np.float64], velocities_m_s: npt.NDArray[np.float64]
+        self,
+        places_m: npt.NDArray[np.float64],
+        velocities_m_s: npt.NDArray[np.float64],
+        searched_m: npt.NDArray[np.float64] | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
         """Return the paths of all links; see `tracer.Tracer.solve`."""
         file = Path(self._folder.name) / "paths.npz"
@@ -75,6 +80,7 @@ class TracerProcess:
             {
                 "places_m": places_m.tolist(),
                 "velocities_m_s": velocities_m_s.tolist(),
+                "searched_m": None if searched_m is None else searched_m.tolist(),
                 "file": str(file),
             }
         )
@@ -137,6 +143,8 @@ class RayTracedProducer(ChannelProducer):
         fastest = _fastest_m_s(spec)
         step = spec.rt_step_m / max(fastest * spec.block_duration_s, 1e-12)
         self.blocks_of_a_solve = max(1, int(min(step + 1e-9, 10**9)))
+        solves = max(1, int(spec.rt_search_m / spec.rt_step_m + 1e-9))
+        self.blocks_of_a_search = solves * self.blocks_of_a_solve
         self._found: tuple[int, RayGains] | None = None
 
     def prepare(self) -> None:
@@ -149,14 +157,19 @@ class RayTracedProducer(ChannelProducer):
         self.prepare()
         assert self._process is not None
         spec = self.spec
+        searched, _ = self._places(number // self.blocks_of_a_search * self.blocks_of_a_search)
+        places, velocities = self._places(number)
+        return ray_set(self._process.solve(places, velocities, searched), spec)
+
+    def _places(self, number: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return places and velocities at the beginning of a block, both of shape [ues, 3]."""
+        spec = self.spec
         start_s = number * spec.block_duration_s
         if spec.ue_tracks_m is None:
             places = spec.ue_positions_m + start_s * spec.ue_velocities_m_s
-            velocities = spec.ue_velocities_m_s
-        else:
-            places, later = positions_at(spec.ue_tracks_m, np.array([start_s, start_s + LATER_S]))
-            velocities = (later - places) / LATER_S
-        return ray_set(self._process.solve(places, velocities), spec)
+            return places, spec.ue_velocities_m_s
+        places, later = positions_at(spec.ue_tracks_m, np.array([start_s, start_s + LATER_S]))
+        return places, (later - places) / LATER_S
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`. If no UE moves, the paths are found once."""

@@ -10,6 +10,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+SOFT_LOS_MODELS = ("umi", "uma", "rma", "inh", "inf")
+"""Those that have a probability of line of sight."""
+
+
 class ChannelSpecError(ValueError):
     """A channel description that no producer can work with; the text names the field."""
 
@@ -23,6 +27,8 @@ class ChannelSpec:
         carrier_frequency_hz: centre frequency.
         prbs: PRBs of the carrier.
         subcarrier_spacing_hz: a PRB is 12 of them wide.
+        prb_offsets_hz: centres of the PRBs relative to the carrier, shape [prbs]; by default side
+            by side, the carrier in the middle.
         cell_positions_m: shape [cells, 3].
         ue_positions_m: shape [ues, 3], at time 0.
         ue_velocities_m_s: shape [ues, 3].
@@ -43,6 +49,8 @@ class ChannelSpec:
             38.901 clause 7.1.3); None: all towards +x without tilt.
         ue_antennas: in a row, half a wavelength apart.
         los: line of sight drawn by the model's probability, or forced for outdoor UEs.
+        soft_los: line of sight changes along UEs' tracks (see `soft_los`), for umi, uma, rma, inh
+            and inf with `los` "random".
         o2i: penetration loss into buildings, "low" or "high" (TR 38.901 table 7.4.3-2); UMi and
         UMa.
         ue_in_car: shape [ues], for RMa: these UEs have the penetration loss of a car (TR 38.901
@@ -67,6 +75,8 @@ class ChannelSpec:
         rt_paths: room for candidate paths of a cell and UE.
         rt_step_m: way of the fastest UE after which paths are found anew; until then they turn with
             their Doppler shifts.
+        rt_search_m: way of the fastest UE after which the surfaces that may make a path are looked
+            for anew.
         blocks_needed: blocks that will be asked for; None: unknown.
         block_duration_s: simulated time of a block.
         samples_per_block: channel samples in it.
@@ -85,6 +95,7 @@ class ChannelSpec:
     ue_velocities_m_s: Array
     ue_indoor: npt.NDArray[np.bool_]
     serving_cell: npt.NDArray[np.int64]
+    prb_offsets_hz: Array | tuple[float, ...] | None = None
     any_cell_serves: bool = False
     ue_tracks_m: Array | None = None
     wrap_lattice_m: Array | None = None
@@ -95,6 +106,7 @@ class ChannelSpec:
     cell_orientations_rad: Array | None = None
     ue_antennas: int = 1
     los: Literal["random", "always", "never"] = "random"
+    soft_los: bool = False
     o2i: Literal["low", "high"] = "low"
     ue_in_car: npt.NDArray[np.bool_] | None = None
     pathloss: bool = True
@@ -113,6 +125,7 @@ class ChannelSpec:
     rt_samples: int = 100_000
     rt_paths: int = 2000
     rt_step_m: float = 0.5
+    rt_search_m: float = 2.0
     blocks_needed: int | None = None
     block_duration_s: float = 0.1
     samples_per_block: int = 20
@@ -129,6 +142,7 @@ class ChannelSpec:
             "serving_cell": (self.serving_cell, ues, ()),
             "cell_orientations_rad": (self.cell_orientations_rad, cells, (3,)),
             "ue_in_car": (self.ue_in_car, ues, ()),
+            "prb_offsets_hz": (self.prb_offsets_hz, self.prbs, ()),
         }
         for name, (value, rows, rest) in shapes.items():
             if value is not None and _rows(value, name, rest) != rows:
@@ -152,13 +166,17 @@ class ChannelSpec:
                 raise ChannelSpecError(f"{name} must be 1 or more, not {getattr(self, name)}")
         positive = (
             "carrier_frequency_hz", "subcarrier_spacing_hz", "block_duration_s", "delay_spread_s",
-            "rt_step_m",
+            "rt_step_m", "rt_search_m",
         )  # fmt: skip
         for name in positive:
             if not getattr(self, name) > 0 or not np.isfinite(getattr(self, name)):
                 raise ChannelSpecError(f"{name} must be above 0, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**63:
             raise ChannelSpecError(f"seed must lie in 0 to 2^63 - 1, not {self.seed}")
+        if self.soft_los and (self.model not in SOFT_LOS_MODELS or self.los != "random"):
+            raise ChannelSpecError(
+                f'soft_los is for the models {", ".join(SOFT_LOS_MODELS)} with los "random"'
+            )
         most = min(self.ue_antennas, self.gnb_antennas)
         if self.layers > most:
             raise ChannelSpecError(
@@ -184,6 +202,8 @@ class ChannelSpec:
     @property
     def prb_centres_hz(self) -> Array:
         """Return the centre of each PRB relative to the carrier, shape [prbs]."""
+        if self.prb_offsets_hz is not None:
+            return np.asarray(self.prb_offsets_hz, dtype=np.float64)
         offsets = np.arange(self.prbs, dtype=np.float64) - (self.prbs - 1) / 2
         return np.asarray(offsets * (12 * self.subcarrier_spacing_hz), dtype=np.float64)
 

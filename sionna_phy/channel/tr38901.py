@@ -6,8 +6,8 @@ parameters with their cross- and spatial correlation, clusters, rays, polarisati
 drawn once from the seed for the UEs' positions at time 0; Doppler of every ray, continuous from
 block to block, because the rays and their phases are the same in every block and only time goes on.
 
-Approximate: a UE's large-scale parameters and angles do not change as it moves (right for movements
-of a few metres); the response of a PRB is that of its centre; the precoder knows the channel
+Approximate: angles and delays do not change as a UE moves, and path loss and shadowing only along
+tracks (`moving`); the response of a PRB is that of its centre; the precoder knows the channel
 without error; a link between a UE and a cell that does not serve it has the mean gain over
 antennas.
 
@@ -249,7 +249,7 @@ def draw_rays(model: Any, spec: ChannelSpec) -> tuple[RaySet, LargeScale]:
     large_scale = LargeScale(
         path_loss_db=path_loss.to(torch.float64).numpy(),
         shadowing_db=10 * np.log10(shadowing.to(torch.float64).numpy()),
-        los=topology.los[0].numpy(),
+        los=topology.los[0].clone().numpy(),  # Sionna changes its own in place
     )
     ray_set = RaySet(
         amplitude=(amplitude * voltage[..., None, None, None]).contiguous(),

@@ -23,6 +23,16 @@ def test_the_verdict_by_hand():
     )
 
 
+def test_retransmissions_are_a_sentence_of_their_own():
+    again = FOUND | {"blocks": 4, "errors": 3, "expected_errors": 2.0, "deviation_errors": 1.0,
+                     "bler_actual": 0.15, "refused": 0, "errors_before": 12}  # fmt: skip
+    text = sentence(verdict(FOUND | {"retransmissions": again}))
+    assert "could not be sent. Of 4 retransmissions x 5: predicted BLER 0.100, actual 0.150" in text
+    assert "+1.0 standard deviations; of 12 lost before, 0.250 were lost again." in text
+    none = again | {"blocks": 0, "errors": 0, "errors_before": 0}
+    assert sentence(verdict(FOUND | {"retransmissions": none})) == sentence(verdict(FOUND))
+
+
 @pytest.mark.parametrize("found", [None, {}, {"fraction": 0.0}])
 def test_off_is_said(found):
     assert verdict(found) is None

@@ -13,7 +13,7 @@ class AgentLoop:
         self.agents, self.routes = agents, routes
         self.delay_s, self.loss, self.rng = delay_s, loss, random.Random(seed)
         self.events, self.count, self.now_s = [], 0, 0.0
-        self.deaf_from = {}
+        self.deaf_from, self.deaf_until = {}, {}
         self.slow = {}
         self.bytes = 0
 
@@ -40,7 +40,10 @@ class AgentLoop:
             self.bytes += len(packet.data)
             delay_s = self.delay_s + self.slow.get(source, 0.0) + self.slow.get(node, 0.0)
             at_s = self.now_s + send.delay_s + delay_s
-            gone = min(self.deaf_from.get(n, float("inf")) for n in (source, node)) <= at_s
+            gone = any(
+                self.deaf_from.get(n, at_s + 1) <= at_s < self.deaf_until.get(n, at_s + 1)
+                for n in (source, node)
+            )
             if gone or self.rng.random() < self.loss:
                 continue
             there = [a for a in self.agents if a.node == node and send.flow in a.flows]

@@ -44,7 +44,7 @@ NEEDS = {"rt": ['channel.scene="munich"'], "replay": ['channel.file="x.safetenso
 @pytest.mark.parametrize("model", models())
 def test_every_producer_can_be_named(scenario, model):
     loaded = load_scenario(scenario, [f'channel.model="{model}"', *NEEDS.get(model, [])])
-    spec = channel_spec(make_plan(loaded), prbs=11)
+    spec = channel_spec(make_plan(loaded))
     assert spec.model == model
     assert spec.blocks_needed == 2
     again = spec_from_json(spec_to_json(spec))

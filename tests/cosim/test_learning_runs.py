@@ -81,6 +81,69 @@ def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
         assert first.equals(second), table
 
 
+def test_a_client_that_leaves_and_one_that_is_killed_do_not_stop_the_others(tmp_path):
+    # UE 1 walks out of coverage within the first round (40 km away the path loss is 188 dB), the
+    # client of UE 2 is switched off a little later.
+    entry = {**SCENARIO["traffic"][0], "rounds": 3, "round_deadline_s": 2.0, "absent_after_s": 3.0,
+             "switched_off": [[2, 0.3]], "evaluate_samples": 0}  # fmt: skip
+    raw = {
+        **SCENARIO,
+        "channel": {"model": "distance", "gain_db": -128.1},
+        "ues": {"count": 3},
+        "mobility": {
+            "model": "waypoints",
+            "waypoints": [
+                [[0.0, 40.0, 0.0]],
+                [[0.02, 60.0, 0.0], [0.1, 40000.0, 0.0]],
+                [[0.0, 0.0, 50.0]],
+            ],
+        },
+        "traffic": [entry],
+    }
+    assert run_scenario(validate(raw), tmp_path).status == "finished"
+    rounds = read_trace(tmp_path, "rounds")
+    there, gone = rounds[rounds["client"] == 0], rounds[rounds["client"] != 0]
+    assert len(there) == 3 and there["used"].all() and not there["late"].any()
+    assert gone["late"].all() and not gone["used"].any()
+    assert ((gone["t_end_s"] - gone["t_start_s"]) <= 2.0 + 1e-6).all()
+    # Given up after 3 to 6 s of silence, so that the last of the rounds, 2 s each at most, is over
+    # by then and the run with it.
+    assert rounds["t_end_s"].max() <= 6.0 + 1e-6
+    assert read_trace(tmp_path, "packets")["t_s"].max() < 8.0
+
+
+def test_a_client_in_a_handover_finishes_its_rounds(tmp_path):
+    # UE 0 leaves one site for the next at 75 m/s while it trains: it is between them after 0.4 s.
+    # Packets under way are forwarded, and what is lost all the same the transport repeats.
+    entry = {**SCENARIO["traffic"][0], "rounds": 20, "evaluate_samples": 0}
+    del entry["stop_when_done"]
+    raw = {
+        **SCENARIO,
+        "run": {"duration_s": 2.0},
+        "channel": {"model": "distance", "gain_db": -128.1},
+        "layout": {"kind": "hexagonal", "sites": 7, "sectors": 1, "inter_site_m": 200.0},
+        "ues": {"count": 2},
+        "handover": {"enabled": True},
+        "mobility": {
+            "model": "waypoints",
+            "waypoints": [[[0.0, -130.0, 15.0], [4.0, 170.0, 15.0]], [[0.0, 20.0, 30.0]]],
+        },
+        "mac": {"max_interferers": 4},
+        "traffic": [entry],
+    }
+    assert run_scenario(validate(raw), tmp_path).status == "finished"
+    rounds = read_trace(tmp_path, "rounds")
+    packets = read_trace(tmp_path, "packets").sort_values("t_s")
+    mine = packets[(packets["ue"] == 0) & (packets["event"] == "deliver")]
+    assert list(mine["cell"].unique()) == [4, 0]
+    at_s = mine.loc[mine["cell"] == 0, "t_s"].min()
+    moving = rounds[rounds["client"] == 0]
+    during = moving[(moving["t_start_s"] < at_s) & (moving["t_end_s"] > at_s)]
+    assert len(during) == 1 and during["used"].all() and not during["late"].any()
+    # and it goes on in the new cell
+    assert moving["round"].max() > during["round"].item() and moving["used"].all()
+
+
 def test_questions_go_through_ns3(tmp_path, monkeypatch):
     from models.assets import AssetError, fetch
     from models.retrieval import answerer

@@ -38,6 +38,21 @@ def test_a_table_is_made_completed_and_loaded(tmp_path, capsys):
     assert load_scenario("hello", [f'mac.bler_table="{path}"']).content_hash() != before
 
 
+def test_several_transmissions_together_are_no_table_of_a_scenario(tmp_path):
+    from sionna_phy.abstraction import BlerTableError, load_bler_table
+
+    path = tmp_path / "twice.json"
+    twice = ["--mcs", "5", "--rv", "0,0", "--out", str(path), "--quiet"]
+    assert main([*FAST, *twice]) == 0
+    content = json.loads(path.read_text())
+    assert content["redundancy_versions"] == [0, 0]
+    assert content["command"].endswith("--rv 0,0")
+    with pytest.raises(BlerTableError, match="several transmissions"):
+        load_bler_table(str(path))
+    # The file goes on with its own versions only.
+    assert main([*FAST, "--mcs", "5,12", "--out", str(path)]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -46,6 +61,8 @@ def test_a_table_is_made_completed_and_loaded(tmp_path, capsys):
         (["--cbs", "9000"], "24 to 8448"),
         (["--mcs-table", "4"], "there are 1, 2 and 3"),
         (["--effort", "0"], "effort: 0 is not above 0"),
+        (["--rv", "0,4"], "rv: redundancy versions are 0 to 3"),
+        (["--rv", "0-3"], "--rv: '0-3' is no list"),
         (["--out", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
     ],
 )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from cosim.engine import run_scenario
-from cosim.ns3_setup import SCHEDULERS
+from cosim.plugins import load_plugin
 from cosim.scenario import ScenarioError, load_scenario
+from cosim.scenario.radio import SCHEDULERS
 from cosim.schedulers import SlotScheduler, register_scheduler, wanted_prbs
 from cosim.traces import read_trace
 
@@ -155,3 +156,31 @@ def test_what_cannot_be_is_refused_with_a_remedy(settings, key, text):
     with pytest.raises(ScenarioError) as caught:
         load_scenario("hello", settings)
     assert key in str(caught.value) and text in str(caught.value)
+
+
+def test_an_unknown_scheduler_is_refused_with_what_there_is():
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("hello", ["mac.scheduler=max-cI"])
+    (problem,) = caught.value.problems
+    text = str(problem)
+    assert text.startswith('mac.scheduler = "max-cI": one of pf, rr') and "ns3::Name" in text
+    assert 'did you mean "max-ci"?' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("ns3::NrUnheardOf", "NrUnheardOf"), ("ns3::NrRlcUm", "ns3::NrRlcUm is no scheduler")],
+)
+def test_a_class_that_is_no_scheduler_ends_the_run_with_its_name(tmp_path, name, reason):
+    settings = [f"mac.scheduler={name}", "channel.model=constant", "run.duration_s=0.05"]
+    result = run_scenario(load_scenario("hello", settings), tmp_path)
+    assert result.status == "failed" and reason in result.reason
+
+
+def test_a_plugin_must_be_a_library(tmp_path):
+    fake = tmp_path / "mine.so"
+    fake.write_text("not one")
+    with pytest.raises(ValueError, match="no shared library"):
+        load_plugin(fake)
+    with pytest.raises(FileNotFoundError):
+        load_plugin(tmp_path / "absent.so")

@@ -36,9 +36,13 @@ def runs(tmp_path_factory):
     return folder
 
 
-def test_sampled_blocks_are_first_transmissions_of_the_run(runs):
+def test_sampled_blocks_are_blocks_of_the_run_with_their_retransmissions(runs):
     slots = pd.read_parquet(runs / "on" / "slots.parquet")
-    truth = pd.read_parquet(runs / "on" / "truth.parquet")
+    everything = pd.read_parquet(runs / "on" / "truth.parquet")
+    again = everything[everything["transmission"] > 1]
+    assert len(again) > 0
+    assert (again["errors_before"] >= again["errors"]).all()
+    truth = everything[everything["transmission"] == 1]
     first = slots[slots["redundancy_version"] == 0]
     # Half of them by a hash: within four standard deviations of a binomial.
     assert abs(len(truth) - 0.5 * len(first)) < 4 * (0.25 * len(first)) ** 0.5
@@ -46,7 +50,10 @@ def test_sampled_blocks_are_first_transmissions_of_the_run(runs):
     assert len(truth.merge(first, on=keys)) == len(truth)
     # A constant channel: every PRB has the effective SINR.
     assert truth["sinr_min_db"].to_numpy() == pytest.approx(truth["sinr_eff_db"], abs=1e-3)
-    assert (truth["errors"] <= truth["sent"]).all()
+    assert (everything["errors"] <= everything["sent"]).all()
+    retransmitted = slots[slots["redundancy_version"] != 0]
+    same = ["t_s", "cell", "ue", "direction", "mcs", "tbs_bits", "bler_predicted"]
+    assert len(again.merge(retransmitted, on=same)) == len(again)
 
 
 def test_the_run_does_not_know_that_it_is_watched(runs):
@@ -59,7 +66,12 @@ def test_the_run_does_not_know_that_it_is_watched(runs):
 def test_summary_and_manifest_say_what_was_found(runs):
     manifest = json.loads((runs / "on" / "run.json").read_text())
     found = manifest["truth_replay"]
-    truth = pd.read_parquet(runs / "on" / "truth.parquet")
+    everything = pd.read_parquet(runs / "on" / "truth.parquet")
+    truth = everything[everything["transmission"] == 1]
+    again = everything[everything["transmission"] > 1]
+    assert found["retransmissions"]["errors"] == again["errors"].sum()
+    assert found["retransmissions"]["errors_before"] == again["errors_before"].sum()
+    assert "retransmissions x" in (runs / "on" / "summary.txt").read_text().replace("\n", " ")
     assert found["blocks"] == len(truth) > 0
     assert found["errors"] == truth["errors"].sum()
     assert found["expected_errors"] == pytest.approx(5 * truth["bler_predicted"].sum(), rel=1e-6)

@@ -45,7 +45,7 @@ def test_there_is_no_other_kind_of_block():
     for page in PAGES:
         if page.name != "architecture.md":
             kinds = {kind for kind, _, _ in blocks(page)}
-            assert kinds <= {"python", "bash", "toml", "cpp", "text"}, page
+            assert kinds <= {"python", "bash", "toml", "cpp", "cmake", "text"}, page
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_a_pages_blocks_run_in_order(page, tmp_path):
                 assert load_design(str(path)).points
             else:
                 load_scenario(path)
-        elif kind in ("python", "cpp") and "title=" in words:
+        elif kind in ("python", "cpp", "cmake") and "title=" in words:
             (tmp_path / words.partition("title=")[2]).write_text(text)
         elif kind == "python":
             if "rl" in prose and "gymnasium" in text:

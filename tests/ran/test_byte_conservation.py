@@ -24,6 +24,8 @@ BEARERS = st.fixed_dictionaries(
     optional={
         "discard_timer_s": st.sampled_from([0.01, 0.05]),
         "queue_bytes": st.sampled_from([3000, 100_000]),
+        "bandwidth_part": st.sampled_from([0, 1]),
+        "dscp": st.sampled_from([10, 46]),
     },
 )
 
@@ -39,7 +41,10 @@ def scenarios(draw):
     return {
         "name": "random",
         "run": {"duration_s": 0.3, "seed": draw(st.integers(0, 1000)), "drain_s": 0.1},
-        "carrier": {"duplex": draw(st.sampled_from(["tdd", "fdd"]))},
+        "carrier": {
+            "duplex": draw(st.sampled_from(["tdd", "fdd"])),
+            "parts": [{"bandwidth_mhz": 10, "numerology": 0, "tdd_pattern": "DSUUU"}],
+        },
         # From no errors at all over some per cent to nothing that gets through.
         "channel": {
             "model": "constant",

@@ -8,21 +8,52 @@ from sionna_phy.abstraction import BlerTableError, beta_of, eesm_beta, load_bler
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, MCS_TABLES
 
 
-@pytest.mark.parametrize(("number", "missing"), [(2, 0), (3, 6)])
-def test_rows_of_the_same_code_are_equal(number, missing):
+@pytest.mark.parametrize("number", [2, 3])
+def test_rows_of_the_same_code_are_equal(number):
     first, other = load_bler_table("sionna", 1), load_bler_table("sionna", number)
-    assert list(np.flatnonzero(~other.mcs_available)) == list(range(missing))
+    assert other.mcs_available.all()
+    before = len(other.snr_db) - len(first.snr_db)
+    assert other.snr_db[before:] == pytest.approx(first.snr_db)
     same = 0
     for mcs, row in enumerate(MCS_TABLES[number]):
         if row in MCS_TABLE_1:
             twin = MCS_TABLE_1.index(row)
-            assert np.array_equal(other.bler[mcs], first.bler[twin])
+            assert np.array_equal(other.bler[mcs][:, before:], first.bler[twin])
             same += 1
     # Table 2 has 20 rows up to 64QAM and 8 of 256QAM; table 3 has 6 rates below table 1's lowest.
     assert same == {2: 20, 3: 23}[number]
     # A higher MCS needs more: thresholds at 10 % of 1000 bits rise.
-    at = [other.snr_at(m, 1000.0, 0.1) for m in range(missing, len(other.bler))]
+    at = [other.snr_at(m, 1000.0, 0.1) for m in range(len(other.bler))]
     assert at == sorted(at)
+
+
+@pytest.mark.parametrize("name", ["sionna", "semcosim"])
+def test_the_lowest_rates_of_table_3_lie_above_capacity(name):
+    # Shannon: an efficiency of e bits needs 2^e - 1 at least; 1000 bits at a rate of 1/10 need less
+    # than 2 dB more than that with a good code. The lowest MCS loses all where the grid begins.
+    table = load_bler_table(name, 3)
+    for mcs in range(6):
+        least_db = 10 * np.log10(2 ** MCS_TABLES[3][mcs].efficiency - 1)
+        assert least_db < table.snr_at(mcs, 1000.0, 0.1) < least_db + 2.0
+    assert (table.bler[:, :, 0] > 0.99).all()
+    assert "bler_table3_mcs0-5.json" in table.provenance
+
+
+def test_our_betas_are_the_fitted_ones_and_lie_on_a_line_between():
+    from sionna_phy.abstraction.betas import fitted_beta, shipped_fits
+
+    ours = beta_of(1, "semcosim")
+    for fit in shipped_fits()["fits"]:
+        assert ours[fit["mcs"]] == pytest.approx(fit["beta"])
+        assert fit["rms_error_db"] <= fit["sionna_rms_error_db"]
+    # By hand: QPSK at rates 120/1024 and 379/1024 with betas 1 and e; the middle has sqrt(e).
+    middle = type(MCS_TABLE_1[0])(2, (120 + 379) / 2 / 1024)
+    assert fitted_beta(middle, {0: 1.0, 5: np.e}) == pytest.approx(np.sqrt(np.e))
+    assert fitted_beta(MCS_TABLE_1[20], {0: 1.0, 5: np.e}) is None
+    # 256QAM has not been fitted.
+    assert np.array_equal(beta_of(2, "semcosim")[-8:], beta_of(2)[-8:])
+    with pytest.raises(ValueError, match="there are sionna, semcosim"):
+        beta_of(1, "own")
 
 
 def test_betas_of_table_3_are_those_of_the_same_code():

@@ -113,6 +113,25 @@ def test_paths_turn_until_a_step_is_done(make_rt):
     assert np.array_equal(again.gains(6), producer.gains(6))
 
 
+def test_candidates_are_kept_for_a_while_and_paths_stay_exact(make_rt):
+    # 50 m/s and blocks of 10 ms: 0.5 m a block and a solve, a search every 4 of them. The direct
+    # path and the floor's are known at once, so nothing differs from searching in each block.
+    def make(search_m, **changes):
+        return make_rt(
+            ues=1, scene="floor_wall", cell_positions_m=np.array([[-2.0, -20.0, 1.5]]),
+            ue_positions_m=np.array([[-2.0, 20.0, 1.5]]),
+            ue_velocities_m_s=np.array([[0.0, 50.0, 0.0]]), ue_indoor=np.zeros(1, bool),
+            serving_cell=np.zeros(1, int), block_duration_s=0.01, rt_search_m=search_m, **changes,
+        )  # fmt: skip
+
+    kept, always = make(2.0), make(0.1)
+    assert (kept.blocks_of_a_search, always.blocks_of_a_search) == (4, 1)
+    for number in (0, 1, 3, 4):
+        assert kept.gains(number) == pytest.approx(always.gains(number), rel=1e-4)
+    # Straight to a block in the middle: the search is made where it would have been.
+    assert np.array_equal(make(2.0).gains(3), kept.gains(3))
+
+
 def test_a_full_path_buffer_is_an_error(make_rt):
     producer = make_rt(scene="simple_street_canyon", rt_paths=1)
     with pytest.raises(ChannelSpecError, match="raise rt_paths"):

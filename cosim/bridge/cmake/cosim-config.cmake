@@ -4,6 +4,7 @@
 #
 #   cosim::bridge                    the headers, for any C++20 program
 #   cosim_add_ns3_program(name SOURCES file… [NS3_MODULES module…] [RECORDS header…])
+#   cosim_add_ns3_plugin(name SOURCES file…)   classes that `cosim run --plugin name.so` adds to its ns-3
 #   cosim_export_records(header…)    Python modules with the NumPy types of the records in headers
 #   cosim_add_ns3ai_module(name SOURCES file…)   a pybind11 module written for ns-3-ai's interface
 get_filename_component(cosim_BRIDGE_DIR "${CMAKE_CURRENT_LIST_DIR}/.." REALPATH)
@@ -63,6 +64,28 @@ function(cosim_add_ns3_program name)
       add_dependencies(${name} cosim_records_${stem}_module)
     endforeach()
   endif()
+endfunction()
+
+# A shared library with classes of one's own for SemCoSim's ns-3 executable, for example a scheduler. What
+# it uses of the executable's classes is found when it is loaded. It links ns-3: GPL-2.0-only.
+function(cosim_add_ns3_plugin name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES")
+  if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_SOURCES)
+    message(FATAL_ERROR "cosim_add_ns3_plugin(name SOURCES file…), got '${ARG_UNPARSED_ARGUMENTS}' and no more is known")
+  endif()
+  _cosim_find_ns3()
+  # In an installed package, or in a checkout.
+  find_path(
+    cosim_NS3_HEADERS nr-scheduler.h NO_DEFAULT_PATH
+    PATHS "${cosim_BRIDGE_DIR}/../bin/include" "${cosim_BRIDGE_DIR}/../../ns3_scenarios/model")
+  if(NOT cosim_NS3_HEADERS)
+    message(FATAL_ERROR "cosim_add_ns3_plugin(${name}): the module's headers are missing; reinstall semcosim")
+  endif()
+  add_library(${name} MODULE ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE "${cosim_NS3_HEADERS}")
+  target_link_libraries(${name} PRIVATE cosim::bridge ns3::core ns3::network)
+  set_target_properties(${name} PROPERTIES PREFIX "" BUILD_RPATH "${Ns3_LIBRARY_DIR}" INSTALL_RPATH
+                                                                                      "${Ns3_LIBRARY_DIR}")
 endfunction()
 
 # A small program prints the records' descriptions at build time, so no Python header is needed.

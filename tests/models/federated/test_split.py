@@ -10,7 +10,8 @@ from models.federated.reference import (
     same,
     split_step,
 )
-from models.federated.split import DeviceSide, EdgeSide, SplitModel, SplitSpec, whole_step
+from models.federated.sides import DeviceSide, EdgeSide, whole_step
+from models.federated.split import SplitModel, SplitSpec
 from models.federated.strategy import FedAvg
 from models.tasks import Sample
 

@@ -237,8 +237,9 @@ enum class Direction : std::uint32_t
     F(std::uint64_t, ip_udp_header)     \
     F(std::uint64_t, app_delivered)
 
-/// A transport block chosen for truth replay, at its first transmission. The payload is float32:
-/// the SINR (linear) of a resource element, [layers][PRBs], as the abstraction saw it.
+/// A transmission of a transport block chosen for truth replay, `transmission` 1 being the first.
+/// The payload is float32: the SINR (linear) of a resource element in all its transmissions so far,
+/// [transmissions][layers][PRBs], as the abstraction saw it.
 #define COSIM_TRUTH_FIELDS(F, A)     \
     F(double, t_s)                   \
     F(std::uint32_t, cell)           \
@@ -252,7 +253,7 @@ enum class Direction : std::uint32_t
     F(float, sinr_eff_db)            \
     F(float, bler_predicted)         \
     F(std::uint32_t, ack)            \
-    F(std::uint32_t, reserved)       \
+    F(std::uint32_t, transmission)   \
     F(std::uint32_t, payload_offset) \
     F(std::uint32_t, payload_bytes)
 
