@@ -2,6 +2,7 @@
 """Prints the tables of docs/semantics.md on reconstruction: fidelity over bytes and lost units.
 
 python scripts/reconstruction_figures.py --samples 200
+python scripts/reconstruction_figures.py --only photos
 """
 
 import argparse
@@ -53,21 +54,29 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--only", choices=("pictures", "texts"))
+    parser.add_argument("--only", choices=("pictures", "photos", "texts"))
     options = parser.parse_args()
     n = options.samples
-    if options.only != "texts":
-        task = "picture-reconstruction"
+    for what, task, quality in (
+        ("pictures", "picture-reconstruction", "q50"),
+        ("photos", "image-reconstruction", "q10"),
+    ):
+        if options.only not in (None, what):
+            continue
         for name in ("picture-units", "webp-file", "jpeg-file", "avif-file"):
             codec = get_codec(name)
             for rung in codec.rungs[1:]:
                 got = measure(codec, task, rung, n, lost(0.0))
                 row(name, rung, got["bytes"], got["psnr_db"], got["ms_ssim"], got["good"])
-        for name, rung in (("picture-units", "u16"), ("webp-file", "q50"), ("jpeg-file", "q50")):
+        for name, rung in (
+            ("picture-units", "u16"),
+            ("webp-file", quality),
+            ("jpeg-file", quality),
+        ):
             for share in (0.0, 0.1, 0.3, 0.5, 0.7, 1.0):
                 got = measure(get_codec(name), task, rung, n, lost(share))
                 row(name, rung, f"lost {share}", got["psnr_db"], got["ms_ssim"], got["units"])
-    if options.only != "pictures":
+    if options.only in (None, "texts"):
         task = "text-reconstruction"
         for name, rung in (
             ("word-units", "w1"), ("word-units", "w2"), ("word-units", "w4"), ("word-units", "w8"),

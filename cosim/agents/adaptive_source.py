@@ -43,7 +43,6 @@ class AdaptiveSource(SemanticSource):
         self._ladder = {rung.name: rung for rung in ladder}
         self._edge_profile = edge_profile
         self._by_rung: dict[str, Sequence[EncodedMessage]] = {}
-        self._chosen: dict[int, EncodedMessage] = {}
         self._under_way: list[Message] = []
         self._before: dict[int, float] = {}
         self.link = LinkEstimate()

@@ -12,13 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import zstandard
 
-from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
-from models.backbone.loading import Precision
 from models.codecs.base import (
-    Codec,
     CodecError,
     Decoded,
     EncodedMessage,
@@ -27,9 +23,10 @@ from models.codecs.base import (
 )
 from models.codecs.dictionary import LEVEL, get_dictionary
 from models.codecs.llm_token import MAX_TOKENS
+from models.codecs.model_codec import ModelCodec
 from models.codecs.multi_edge import MultiEdge
 from models.codecs.registry import codec_rungs
-from models.codecs.store import ResultStore, content_key
+from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED
 from models.tasks import Picture, Sample
 from models.vision.efficientnet import POSITIONS
@@ -46,17 +43,14 @@ OPERATIONS_PER_PIXEL = {"jpeg": 300.0, "webp": 3000.0, "avif": 30_000.0}
 """Assumptions, of the order of known encoder speeds: 7, 0.7 and 0.07 Mpixel/s on a 2 GHz core."""
 
 
-class ImageFileCodec(Codec):
+class ImageFileCodec(ModelCodec):
     """A picture as a file of a common format.
 
     Args:
         form: "jpeg", "webp" or "avif".
-        threads: CPU threads of torch in this process.
-        backbone: name of the language model.
-        cut: must be left out or be that of the weights; the device runs no layer.
-        precision: number type of matrix products.
-        on_disk: whether results are kept on disk for the next run.
+        cut: not used; the device runs no layer.
         folder: where the weight file is.
+        options: of `ModelCodec`.
 
     Raises:
         CodecError: Pillow was built without the format.
@@ -68,23 +62,18 @@ class ImageFileCodec(Codec):
         self,
         form: str,
         *,
-        threads: int = 1,
-        backbone: str = DEFAULT_BACKBONE,
         cut: int | None = None,
-        precision: Precision = "auto",
-        on_disk: bool = True,
         folder: Path = SHIPPED,
+        **options: Any,
     ) -> None:
         from PIL import features
 
         del cut  # the device runs no layer
         if form != "jpeg" and not features.check(form):
             raise CodecError(f"this Pillow was built without {form}: install pillow from PyPI")
-        torch.set_num_threads(threads)
+        super().__init__(**options)
         self.name = form
-        self._model: Backbone = load_backbone(backbone, precision=precision)
         self._ends = MultiEdge(self._model, folder)
-        self._store = ResultStore(on_disk=on_disk)
 
     @property
     def rungs(self) -> tuple[str, ...]:
@@ -98,7 +87,7 @@ class ImageFileCodec(Codec):
 
     def forget(self) -> None:
         """Drop results kept in memory."""
-        self._store.forget()
+        super().forget()
         self._ends.forget()
 
     def encode(
@@ -162,21 +151,16 @@ class ImageFileCodec(Codec):
             else ""
             for text, picture in contents
         ]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys) if key}
-        todo = {
-            key: Sample("", text, 0, picture)
-            for key, (text, picture) in zip(keys, contents, strict=True)
-            if key and found[key] is None
-        }
-        if todo:
-            rows = self._ends.analyse(list(todo.values()), task)
-            answers = self._ends.classify(rows.positions, rows.values, rows.lengths, task)
-            for key, answer in zip(todo, answers, strict=True):
-                value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
-                self._store.put(key, value)
-                found[key] = value
+        seen = [Sample("", text, 0, picture) if picture else None for text, picture in contents]
         nothing = self._ends.nothing(task)
-        return [Decoded(*found[key]) if key else nothing for key in keys]
+        return self._answers(keys, seen, lambda todo: self._answer(todo, task), nothing)
+
+    def _answer(self, samples: Sequence[Sample | None], task: str) -> list[Decoded]:
+        known = [sample for sample in samples if sample is not None]
+        if not known:
+            return []
+        rows = self._ends.analyse(known, task)
+        return self._ends.classify(rows.positions, rows.values, rows.lengths, task)
 
     def _read(self, message: ReceivedMessage, task: str) -> tuple[str, Picture | None]:
         """Return question and picture of a complete message, no picture of any other."""

@@ -14,11 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
-from models.backbone.loading import Precision
 from models.backbone.packing import spans
 from models.codecs.base import (
-    Codec,
     CodecError,
     Decoded,
     EncodedMessage,
@@ -26,6 +23,7 @@ from models.codecs.base import (
     cut_to_budget,
 )
 from models.codecs.llm_token import DEFAULT_RUNG, MAX_TOKENS, read_units
+from models.codecs.model_codec import ModelCodec
 from models.codecs.multi_edge import MultiEdge
 from models.codecs.quantiser import (
     Rung,
@@ -38,7 +36,7 @@ from models.codecs.quantiser import (
     quantise,
 )
 from models.codecs.registry import codec_rungs
-from models.codecs.store import ResultStore, content_key
+from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED
 from models.tasks import Sample
 from models.vision.efficientnet import POSITIONS
@@ -46,37 +44,21 @@ from models.vision.efficientnet import POSITIONS
 _ENCODE_BATCH = 32
 
 
-class LlmMultiCodec(Codec):
+class LlmMultiCodec(ModelCodec):
     """One split model for all tasks.
 
     Args:
-        threads: CPU threads of torch in this process.
-        backbone: name of the language model; the weights must have been trained with it.
         cut: layers at the device; None: those that the weights were trained for.
-        precision: number type of matrix products.
-        on_disk: whether results are kept on disk for the next run.
         folder: where the weight file is.
-        model: in place of the one that `backbone` names, e.g. a compressed version of it.
+        options: of `ModelCodec`.
     """
 
     name = "llm-multi"
     modality = "image+text"
 
-    def __init__(
-        self,
-        *,
-        threads: int = 1,
-        backbone: str = DEFAULT_BACKBONE,
-        cut: int | None = None,
-        precision: Precision = "auto",
-        on_disk: bool = True,
-        folder: Path = SHIPPED,
-        model: Backbone | None = None,
-    ) -> None:
-        torch.set_num_threads(threads)
-        self._model: Backbone = model or load_backbone(backbone, precision=precision)
+    def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
+        super().__init__(**options)
         self._ends = MultiEdge(self._model, folder)
-        self._store = ResultStore(on_disk=on_disk)
         trained = int(self._ends.weights.meta["cut"])
         if cut is not None and cut != trained:
             raise CodecError(
@@ -96,7 +78,7 @@ class LlmMultiCodec(Codec):
 
     def forget(self) -> None:
         """Drop results kept in memory."""
-        self._store.forget()
+        super().forget()
         self._ends.forget()
 
     def encode(
@@ -106,20 +88,18 @@ class LlmMultiCodec(Codec):
         point = _rung(rung)
         self._ends.sees(task)
         keys = [self._key("encode", task, point, *_content(sample)) for sample in samples]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
-        todo = {key: s for key, s in zip(keys, samples, strict=True) if found[key] is None}
-        missing = list(todo.values())
-        values = [
-            value
-            for first in range(0, len(missing), _ENCODE_BATCH)
-            for value in self._encode(missing[first : first + _ENCODE_BATCH], task, point)
-        ]
-        for key, value in zip(todo, values, strict=True):
-            self._store.put(key, value)
-            found[key] = value
+
+        def encode(missing: list[Sample]) -> list[tuple[int, list[str], list[float]]]:
+            return [
+                value
+                for first in range(0, len(missing), _ENCODE_BATCH)
+                for value in self._encode(missing[first : first + _ENCODE_BATCH], task, point)
+            ]
+
         out = []
-        for sample, key in zip(samples, keys, strict=True):
-            rows, units, importance = found[key]
+        for sample, (rows, units, importance) in zip(
+            samples, self._store.fill(keys, samples, encode), strict=True
+        ):
             kept, scores = cut_to_budget(
                 [bytes.fromhex(unit) for unit in units], importance, budget_bytes
             )
@@ -162,21 +142,8 @@ class LlmMultiCodec(Codec):
             )
             for rows in messages
         ]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
-        todo = {
-            key: rows
-            for key, rows in zip(keys, messages, strict=True)
-            if found[key] is None and rows
-        }
-        for key, answer in zip(todo, self._decode(list(todo.values()), task, point), strict=True):
-            value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
-            self._store.put(key, value)
-            found[key] = value
         nothing = self._ends.nothing(task)
-        return [
-            Decoded(*found[key]) if rows else nothing
-            for key, rows in zip(keys, messages, strict=True)
-        ]
+        return self._answers(keys, messages, lambda rows: self._decode(rows, task, point), nothing)
 
     def _decode(
         self, messages: Sequence[dict[int, np.ndarray]], task: str, point: Rung

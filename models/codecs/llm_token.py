@@ -13,11 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
-from models.backbone.loading import Precision
 from models.backbone.packing import spans, tiled_linear
 from models.codecs.base import (
-    Codec,
     CodecError,
     Decoded,
     EncodedMessage,
@@ -25,6 +22,7 @@ from models.codecs.base import (
     cut_to_budget,
 )
 from models.codecs.edge import EdgeClassifier
+from models.codecs.model_codec import ModelCodec
 from models.codecs.quantiser import (
     Rung,
     dequantise,
@@ -35,7 +33,7 @@ from models.codecs.quantiser import (
     unpack_unit,
 )
 from models.codecs.registry import codec_rungs
-from models.codecs.store import ResultStore, content_key
+from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED, CodecWeights, load_weights
 from models.tasks import Sample
 
@@ -44,38 +42,22 @@ DEFAULT_RUNG = "d8-int4-top16"
 """About the bytes that the compressed text takes; see the measured ladder in models/weights."""
 
 
-class LlmTokenCodec(Codec):
+class LlmTokenCodec(ModelCodec):
     """The split language model.
 
     Args:
-        threads: CPU threads of torch in this process.
-        backbone: name of the language model; the weights must have been trained with it.
         cut: layers at the device; None: those that the weights were trained for.
-        precision: number type of matrix products.
-        on_disk: whether results are kept on disk for the next run.
         folder: where the weight files are.
-        model: in place of the one that `backbone` names, e.g. a compressed version of it.
+        options: of `ModelCodec`.
     """
 
     name = "llm-token"
     modality = "text"
 
-    def __init__(
-        self,
-        *,
-        threads: int = 1,
-        backbone: str = DEFAULT_BACKBONE,
-        cut: int | None = None,
-        precision: Precision = "auto",
-        on_disk: bool = True,
-        folder: Path = SHIPPED,
-        model: Backbone | None = None,
-    ) -> None:
-        torch.set_num_threads(threads)
-        self._model: Backbone = model or load_backbone(backbone, precision=precision)
+    def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
+        super().__init__(**options)
         self._cut = cut
         self._folder = folder
-        self._store = ResultStore(on_disk=on_disk)
         self._edges: dict[str, EdgeClassifier] = {}
 
     @property
@@ -88,10 +70,6 @@ class LlmTokenCodec(Codec):
         """Return the codec, the model and its number type; weights are added for each task."""
         return f"{self.name}-1/{self._model.fingerprint}"
 
-    def forget(self) -> None:
-        """Drop results kept in memory."""
-        self._store.forget()
-
     def encode(
         self, samples: Sequence[Sample], *, task: str, rung: str, budget_bytes: int | None = None
     ) -> list[EncodedMessage]:
@@ -101,14 +79,12 @@ class LlmTokenCodec(Codec):
             content_key(self.fingerprint, weights.fingerprint, "encode", repr(point), s.text)
             for s in samples
         ]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
-        todo = {key: s.text for key, s in zip(keys, samples, strict=True) if found[key] is None}
-        for key, value in zip(todo, self._encode(list(todo.values()), weights, point), strict=True):
-            self._store.put(key, value)
-            found[key] = value
+        values = self._store.fill(
+            keys, [s.text for s in samples], lambda texts: self._encode(texts, weights, point)
+        )
         return [
-            self._message(sample, found[key], task, rung, weights, budget_bytes)
-            for sample, key in zip(samples, keys, strict=True)
+            self._message(sample, value, task, rung, weights, budget_bytes)
+            for sample, value in zip(samples, values, strict=True)
         ]
 
     def _message(
@@ -186,21 +162,8 @@ class LlmTokenCodec(Codec):
             )
             for rows in messages
         ]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
-        todo = {
-            key: rows
-            for key, rows in zip(keys, messages, strict=True)
-            if found[key] is None and rows
-        }
-        for key, answer in zip(todo, self._decode(list(todo.values()), task, point), strict=True):
-            value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
-            self._store.put(key, value)
-            found[key] = value
         nothing = self._edge(task).nothing
-        return [
-            Decoded(*found[key]) if rows else nothing
-            for key, rows in zip(keys, messages, strict=True)
-        ]
+        return self._answers(keys, messages, lambda rows: self._decode(rows, task, point), nothing)
 
     @torch.no_grad()
     def _decode(

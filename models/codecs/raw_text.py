@@ -16,10 +16,7 @@ from typing import Any
 import torch
 import zstandard
 
-from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
-from models.backbone.loading import Precision
 from models.codecs.base import (
-    Codec,
     CodecError,
     Decoded,
     EncodedMessage,
@@ -29,7 +26,8 @@ from models.codecs.base import (
 from models.codecs.dictionary import LEVEL, get_dictionary
 from models.codecs.edge import EdgeClassifier
 from models.codecs.llm_token import MAX_TOKENS
-from models.codecs.store import ResultStore, content_key
+from models.codecs.model_codec import ModelCodec
+from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import Sample
 
@@ -41,35 +39,22 @@ OPERATIONS_PER_BYTE = 2000.0
 """Assumption: Zstandard's highest level works at about 1 MB/s on a core of 2 GHz."""
 
 
-class RawTextCodec(Codec):
+class RawTextCodec(ModelCodec):
     """Compressed text.
 
     Args:
-        threads: CPU threads of torch in this process.
-        backbone: name of the language model; the weights must have been trained with it.
-        precision: number type of matrix products.
-        on_disk: whether results are kept on disk for the next run.
+        cut: not used; the device runs no layer.
         folder: where the weight files are.
+        options: of `ModelCodec`.
     """
 
     name = "raw-text"
     modality = "text"
 
-    def __init__(
-        self,
-        *,
-        threads: int = 1,
-        backbone: str = DEFAULT_BACKBONE,
-        cut: int | None = None,
-        precision: Precision = "auto",
-        on_disk: bool = True,
-        folder: Path = SHIPPED,
-    ) -> None:
+    def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
         del cut  # the device runs no layer
-        torch.set_num_threads(threads)
-        self._model: Backbone = load_backbone(backbone, precision=precision)
+        super().__init__(**options)
         self._folder = folder
-        self._store = ResultStore(on_disk=on_disk)
         self._edges: dict[str, EdgeClassifier] = {}
         self._dictionaries: dict[str, zstandard.ZstdCompressionDict] = {}
 
@@ -77,10 +62,6 @@ class RawTextCodec(Codec):
     def fingerprint(self) -> str:
         """Return the codec, the model and its number type; weights are added for each task."""
         return f"{self.name}-1/{self._model.fingerprint}"
-
-    def forget(self) -> None:
-        """Drop results kept in memory."""
-        self._store.forget()
 
     def encode(
         self, samples: Sequence[Sample], *, task: str, rung: str, budget_bytes: int | None = None
@@ -132,19 +113,8 @@ class RawTextCodec(Codec):
         keys = [
             content_key(self.fingerprint, weights.fingerprint, "decode", text) for text in texts
         ]
-        found: dict[str, Any] = {key: self._store.get(key) for key in dict.fromkeys(keys)}
-        todo = {
-            key: text for key, text in zip(keys, texts, strict=True) if found[key] is None and text
-        }
-        answers = self._decode([text for text in todo.values() if text], task)
-        for key, answer in zip(todo, answers, strict=True):
-            value = [answer.prediction, answer.score, answer.confidence, answer.accepted]
-            self._store.put(key, value)
-            found[key] = value
         nothing = self._edge(task).nothing
-        return [
-            Decoded(*found[key]) if text else nothing for key, text in zip(keys, texts, strict=True)
-        ]
+        return self._answers(keys, texts, lambda todo: self._decode(todo, task), nothing)
 
     def _text(self, message: ReceivedMessage, task: str) -> str | None:
         """Return the text of a complete message, None of any other."""
@@ -161,13 +131,14 @@ class RawTextCodec(Codec):
             return None
 
     @torch.no_grad()
-    def _decode(self, texts: Sequence[str], task: str) -> list[Decoded]:
+    def _decode(self, texts: Sequence[str | None], task: str) -> list[Decoded]:
         if not texts:
             return []
         numbers = [
             self._model.tokenizer.encode(text, MAX_TOKENS)
             or self._model.tokenizer.encode(" ", MAX_TOKENS)
             for text in texts
+            if text
         ]
         lengths = [len(row) for row in numbers]
         positions = torch.cat([torch.arange(1, length + 1) for length in lengths])

@@ -8,13 +8,16 @@ and one that does not check out is treated as missing.
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from models.assets.cache import cache_folder, replacing
 
 _DIGEST_BYTES = 32
 _MEMORY_ENTRIES = 16_384
+
+Item = TypeVar("Item")
 
 
 class ResultStore:
@@ -55,6 +58,26 @@ class ResultStore:
         payload = text.encode()
         with contextlib.suppress(OSError), replacing(self._path(key)) as temporary:
             temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+
+    def fill(
+        self,
+        keys: Sequence[str],
+        items: Sequence[Item],
+        compute: Callable[[list[Item]], Sequence[Any]],
+    ) -> list[Any]:
+        """Return the value of each key; what is missing is computed together, once a key.
+
+        Args:
+            keys: one an item; equal keys stand for equal items.
+            items: what `compute` takes.
+            compute: returns one value an item; called with none if nothing is missing.
+        """
+        found = {key: self.get(key) for key in dict.fromkeys(keys)}
+        todo = {key: item for key, item in zip(keys, items, strict=True) if found[key] is None}
+        for key, value in zip(todo, compute(list(todo.values())), strict=True):
+            self.put(key, value)
+            found[key] = value
+        return [found[key] for key in keys]
 
     def forget(self) -> None:
         """Drop what is in memory."""

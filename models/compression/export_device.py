@@ -48,6 +48,10 @@ class DeviceModel(nn.Module):
         weights: of codec "llm-token".
     """
 
+    cosine: Tensor
+    sine: Tensor
+    mask: Tensor
+
     def __init__(self, backbone: LlamaBackbone, student: Tensor, weights: CodecWeights) -> None:
         super().__init__()
         config = backbone.config

