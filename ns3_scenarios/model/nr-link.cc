@@ -365,6 +365,7 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     {
         return; // nothing fits: the block is not sent
     }
+    TakeTurns();
     ++m_busy;
     m_counter.padding += bytes - used;
     for (const auto& segment : process.segments)
@@ -379,6 +380,22 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
         m_counter.retransmitted += segment.again;
         m_counter.rlc_retransmitted += segment.again;
         m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
+    }
+}
+
+void NrLink::TakeTurns()
+{
+    const auto below = [](const Bearer& a, const Bearer& b) {
+        return a.flow.priority < b.flow.priority;
+    };
+    for (auto first = m_bearers.begin(); first != m_bearers.end();)
+    {
+        const auto last = std::upper_bound(first, m_bearers.end(), *first, below);
+        if (last - first > 1)
+        {
+            std::rotate(first, first + 1, last);
+        }
+        first = last;
     }
 }
 

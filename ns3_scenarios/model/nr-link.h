@@ -236,6 +236,10 @@ class NrLink : public Object
      */
     Bearer& Classify(Ptr<const Packet> packet);
 
+    /// Lets the next of the bearers of a priority come first in the next block: equal priorities
+    /// are served equally (TS 38.321 clause 5.4.3.1.3).
+    void TakeTurns();
+
     /// Puts a bearer in the order of priorities, behind those of the same one.
     void InsertBearer(Bearer bearer);
 

@@ -32,7 +32,8 @@ TypeId NrRlcUm::GetTypeId()
             .SetGroupName("Cosim")
             .AddConstructor<NrRlcUm>()
             .AddAttribute("ReassemblyTime",
-                          "Time that a packet with missing pieces is waited for (t-Reassembly)",
+                          "Time that a packet is waited for after something behind its missing "
+                          "pieces came (t-Reassembly)",
                           TimeValue(MilliSeconds(35)),
                           MakeTimeAccessor(&NrRlcUm::m_reassemblyTime),
                           MakeTimeChecker());
@@ -87,23 +88,52 @@ void NrRlcUm::Receive(const NrRlcSegment& segment)
     const NrSduPtr& sdu = segment.sdu;
     --sdu->segmentsUnderWay;
     const Time now = Simulator::Now();
-    if (!sdu->lost && sdu->received > 0 && now > sdu->firstReceived + m_reassemblyTime)
+    if (!sdu->lost && sdu->gapSince != Time::Max() && now > sdu->gapSince + m_reassemblyTime)
     {
         sdu->lost = true;
         sdu->reason = PacketReason::REASSEMBLY;
     }
-    if (sdu->received == 0)
-    {
-        sdu->firstReceived = now;
-    }
     sdu->received += segment.bytes;
+    sdu->highest = std::max(sdu->highest, segment.offset + segment.bytes);
+    std::erase_if(m_received, [](const NrSduPtr& other) { return other->closed || other->lost; });
+    for (const NrSduPtr& other : m_received)
+    {
+        // COUNT goes up in the order of sending.
+        if (other->count < sdu->count)
+        {
+            other->overtaken = true;
+            UpdateTimer(*other);
+        }
+        sdu->overtaken = sdu->overtaken || other->count > sdu->count;
+    }
     if (!sdu->lost && sdu->received == sdu->Size())
     {
+        std::erase(m_received, sdu);
         sdu->closed = true;
         m_callback(sdu, PacketEvent::DELIVER);
         return;
     }
+    UpdateTimer(*sdu);
+    if (!sdu->lost && std::find(m_received.begin(), m_received.end(), sdu) == m_received.end())
+    {
+        m_received.push_back(sdu);
+    }
     CloseIfLost(sdu);
+}
+
+void NrRlcUm::UpdateTimer(NrSdu& sdu)
+{
+    // TS 38.322 clause 5.2.2.2.3: it runs while bytes before the last received one are missing, or
+    // a later packet was received. A packet that comes piece by piece is waited for.
+    const bool gap = sdu.overtaken || sdu.received < sdu.highest;
+    if (!gap)
+    {
+        sdu.gapSince = Time::Max();
+    }
+    else if (sdu.gapSince == Time::Max())
+    {
+        sdu.gapSince = Simulator::Now();
+    }
 }
 
 void NrRlcUm::Lose(const NrRlcSegment& segment, PacketReason reason)
@@ -129,6 +159,7 @@ void NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
 
 void NrRlcUm::Reestablish(bool forward)
 {
+    m_received.clear();
     // What was sent in part is not sent again: the other end has thrown its part away.
     if (!m_queue.empty() && m_queue.front()->started)
     {

@@ -4,6 +4,8 @@
 
 #include "nr-rlc.h"
 
+#include <vector>
+
 namespace ns3
 {
 
@@ -36,7 +38,11 @@ class NrRlcUm : public NrRlc
      */
     void CloseIfLost(const NrSduPtr& sdu);
 
-    Time m_reassemblyTime; //!< t-Reassembly
+    /// Starts or stops t-Reassembly of a packet by whether something before what came is missing.
+    static void UpdateTimer(NrSdu& sdu);
+
+    Time m_reassemblyTime;            //!< t-Reassembly
+    std::vector<NrSduPtr> m_received; //!< received in part
 };
 
 } // namespace ns3

@@ -24,26 +24,28 @@ class NrRlc;
  */
 struct NrSdu
 {
-    Ptr<Packet> packet;              //!< the IP packet
-    uint64_t id{0};                  //!< packet number in the run
-    uint64_t messageId{0};           //!< semantic message or PDU set, 0 for none
-    double importance{0.0};          //!< PDU-set importance
-    double share{0.0};               //!< share of the message's units in it, 0 unknown
-    Time deadline{Time::Max()};      //!< useless afterwards
-    Time discardAt{Time::Max()};     //!< expiry of PDCP's discard timer
-    uint64_t count{0};               //!< PDCP COUNT, given when its first byte is sent
-    uint32_t flow{0};                //!< flow number
-    uint32_t bytes{0};               //!< IP bytes
-    uint32_t pdcpHeader{0};          //!< bytes that PDCP puts in front
-    Time enqueued;                   //!< entry into the RLC queue
-    uint32_t sent{0};                //!< bytes (PDCP PDU) that were in a transport block once
-    uint32_t received{0};            //!< bytes (PDCP PDU) received (unacknowledged mode)
-    uint32_t segmentsUnderWay{0};    //!< in transport blocks whose fate is open
-    uint32_t airBytes{0};            //!< MAC, RLC and PDCP bytes spent, retransmissions too
-    Time firstReceived{Time::Max()}; //!< start of the reassembly timer
-    bool started{false};             //!< a byte of it was sent
-    bool lost{false};                //!< a part of it is lost for good
-    bool closed{false};              //!< RLC is done with it: delivered upwards, or reported lost
+    Ptr<Packet> packet;           //!< the IP packet
+    uint64_t id{0};               //!< packet number in the run
+    uint64_t messageId{0};        //!< semantic message or PDU set, 0 for none
+    double importance{0.0};       //!< PDU-set importance
+    double share{0.0};            //!< share of the message's units in it, 0 unknown
+    Time deadline{Time::Max()};   //!< useless afterwards
+    Time discardAt{Time::Max()};  //!< expiry of PDCP's discard timer
+    uint64_t count{0};            //!< PDCP COUNT, given when its first byte is sent
+    uint32_t flow{0};             //!< flow number
+    uint32_t bytes{0};            //!< IP bytes
+    uint32_t pdcpHeader{0};       //!< bytes that PDCP puts in front
+    Time enqueued;                //!< entry into the RLC queue
+    uint32_t sent{0};             //!< bytes (PDCP PDU) that were in a transport block once
+    uint32_t received{0};         //!< bytes (PDCP PDU) received (unacknowledged mode)
+    uint32_t segmentsUnderWay{0}; //!< in transport blocks whose fate is open
+    uint32_t airBytes{0};         //!< MAC, RLC and PDCP bytes spent, retransmissions too
+    uint32_t highest{0};          //!< end of the received pieces (unacknowledged mode)
+    bool overtaken{false};        //!< a piece of a later packet was received
+    Time gapSince{Time::Max()};   //!< start of t-Reassembly
+    bool started{false};          //!< a byte of it was sent
+    bool lost{false};             //!< a part of it is lost for good
+    bool closed{false};           //!< RLC is done with it: delivered upwards, or reported lost
     cosim::sim::PacketReason reason{cosim::sim::PacketReason::NONE}; //!< why it was lost
 
     /**

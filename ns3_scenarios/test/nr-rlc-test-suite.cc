@@ -512,6 +512,107 @@ class NrRlcAirTestCase : public TestCase
     }
 };
 
+/**
+ * t-Reassembly of unacknowledged mode (35 ms; TS 38.322 clause 5.2.2.2.3) runs only while something
+ * is missing before what was received: a packet of 300 bytes that comes in pieces of one in 20 ms
+ * takes 100 ms and more and is delivered. With its second piece outstanding it runs from the third
+ * piece on: the missing one is in time after 30 ms, and too late after 40.
+ */
+class NrRlcReassemblyTestCase : public TestCase
+{
+  public:
+    NrRlcReassemblyTestCase()
+        : TestCase("UM: t-Reassembly runs while there is a gap")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        RlcBench slow(CreateObject<NrRlcUm>());
+        slow.Add(1, 300);
+        for (int i = 0; i < 10; ++i)
+        {
+            Simulator::Schedule(MilliSeconds(20 * i), [&slow] {
+                const auto block = slow.Block(60);
+                RlcBench::Receive(block);
+            });
+        }
+        Simulator::Run();
+        NS_TEST_EXPECT_MSG_EQ(slow.delivered.size(), 1, "piece by piece");
+        NS_TEST_EXPECT_MSG_EQ(slow.dropped.size(), 0, "nothing lost");
+        for (const int wait : {30, 40})
+        {
+            Gap(wait);
+        }
+    }
+
+    void Gap(int waitMs)
+    {
+        RlcBench bench(CreateObject<NrRlcUm>());
+        bench.Add(1, 150);
+        std::vector<NrRlcSegment> missing;
+        Simulator::Schedule(MilliSeconds(0), [&] { RlcBench::Receive(bench.Block(60)); });
+        Simulator::Schedule(MilliSeconds(50), [&] {
+            missing = bench.Block(60);
+            RlcBench::Receive(bench.Block(200)); // the rest: the gap begins
+        });
+        Simulator::Schedule(MilliSeconds(50 + waitMs), [&] { RlcBench::Receive(missing); });
+        Simulator::Run();
+        NS_TEST_EXPECT_MSG_EQ(bench.delivered.size(), (waitMs < 35 ? 1U : 0U), waitMs << " ms");
+        NS_TEST_EXPECT_MSG_EQ(bench.dropped.size(), (waitMs < 35 ? 0U : 1U), waitMs << " ms");
+    }
+};
+
+/**
+ * Two bearers of one priority with full queues share blocks equally (TS 38.321 clause 5.4.3.1.3);
+ * one with a better priority comes first always.
+ */
+class NrBearerTurnsTestCase : public TestCase
+{
+  public:
+    NrBearerTurnsTestCase()
+        : TestCase("Bearers of equal priority take turns")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        NrTestBench bench({.snrDb = {20.0}});
+        for (const uint32_t flow : {1, 2, 3})
+        {
+            NrFlowConfig config;
+            config.flow = flow;
+            config.filter = {NrPacketFilter::Kind::TO, static_cast<uint16_t>(flow)};
+            config.priority = flow == 3 ? 10 : 50;
+            bench.ran->AddFlow(config);
+        }
+        for (uint16_t port : {1, 2})
+        {
+            for (int i = 0; i < 800; ++i)
+            {
+                bench.SendTagged(Seconds(0.01), 0, 1000, port, 0.0);
+            }
+        }
+        bench.SendTagged(Seconds(0.1), 0, 1000, 3, 0.0);
+        bench.Run(0.3);
+        std::map<uint32_t, double> bytes;
+        double first = 0.0;
+        for (const auto& packet : bench.sink->packets)
+        {
+            if (packet.event == static_cast<uint32_t>(cosim::sim::PacketEvent::DELIVER))
+            {
+                bytes[packet.flow] += packet.bytes;
+                first = packet.flow == 3 ? packet.t_s : first;
+            }
+        }
+        NS_TEST_EXPECT_MSG_GT(bytes[1], 100000, "a queue that stays full");
+        NS_TEST_EXPECT_MSG_EQ_TOL(bytes[1] / bytes[2], 1.0, 0.02, "equal shares");
+        NS_TEST_EXPECT_MSG_LT(first, 0.1 + 3 * 1e-3, "in the next block, and decoded");
+    }
+};
+
 /// The suite.
 /**
  * A queue of 400 bytes holds packets of 100 with importance 0.5, 0.2, 0.2 and 0.4; of the first a
@@ -571,6 +672,8 @@ class NrRlcTestSuite : public TestSuite
         AddTestCase(new NrRlcWindowTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrPdcpTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrRlcQueueDropTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrRlcReassemblyTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrBearerTurnsTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrRlcAirTestCase, TestCase::Duration::QUICK);
     }
 };
