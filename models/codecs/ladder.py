@@ -17,7 +17,7 @@ from typing import Any
 
 from models.codecs.base import Codec, ReceivedMessage
 from models.codecs.judging import judge
-from models.compression.controller import LADDERS
+from models.codecs.weights import SHIPPED
 from models.tasks import get_task
 
 STEPS = 4
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--task", required=True)
     parser.add_argument("--codec", default="llm-token")
     parser.add_argument("--samples", type=int, default=None)
-    parser.add_argument("--out", type=Path, default=LADDERS)
+    parser.add_argument("--out", type=Path, default=SHIPPED / "ladders.json")
     options = parser.parse_args(arguments)
     codec = get_codec(options.codec)
     rungs = {}
