@@ -45,7 +45,9 @@ def test_our_betas_are_the_fitted_ones_and_lie_on_a_line_between():
     ours = beta_of(1, "semcosim")
     for fit in shipped_fits()["fits"]:
         assert ours[fit["mcs"]] == pytest.approx(fit["beta"])
-        assert fit["rms_error_db"] <= fit["sionna_rms_error_db"]
+        # To a thousandth of a decibel: the fit tries betas 1.3 % apart.
+        assert fit["rms_error_db"] <= fit["sionna_rms_error_db"] + 1e-3
+    assert len(shipped_fits()["fits"]) == len(MCS_TABLE_1)
     # By hand: QPSK at rates 120/1024 and 379/1024 with betas 1 and e; the middle has sqrt(e).
     middle = type(MCS_TABLE_1[0])(2, (120 + 379) / 2 / 1024)
     assert fitted_beta(middle, {0: 1.0, 5: np.e}) == pytest.approx(np.sqrt(np.e))
