@@ -158,11 +158,14 @@ def _python_scheduler(plan: Plan) -> SlotScheduler | None:
     if "python" not in (mac.scheduler, mac.ul_scheduler):
         return None
     assert mac.python_scheduler is not None  # checked when the scenario was made
+    per_part = len(plan.cell_positions_m)
+    parts = zip(scenario.carrier.all_parts, scenario.prb_counts, strict=True)
+    cells = [(prbs, part.slot_s) for part, prbs in parts for _ in range(per_part)]
     context = SchedulerContext(
-        cells=len(plan.cell_positions_m) * len(scenario.prb_counts),
+        cells=len(cells),
         ues=len(plan.ue_positions_m),
-        prbs=max(scenario.prb_counts),
-        slot_s=scenario.carrier.slot_s,
+        prbs=tuple(prbs for prbs, _ in cells),
+        slot_s=tuple(slot_s for _, slot_s in cells),
         action=mac.python_action,
         seed=plan.seed("scheduler"),
     )

@@ -2,7 +2,10 @@
 """Many short runs in one Python process: what is left behind, and what grows.
 
     python benchmarks/soak/soak.py --runs 1000
-    sudo unshare -m bash -c 'mount -t tmpfs tmpfs /dev/shm && python benchmarks/soak/soak.py'  # where others use /dev/shm
+
+Where other programs use /dev/shm, in a namespace of its own:
+
+    sudo unshare -m sh -c 'mount -t tmpfs tmpfs /dev/shm && python benchmarks/soak/soak.py'
 
 Each run is the shipped scenario `hello` on a constant channel, with another seed; every fiftieth is
 run twice, and must give the same traces. After each run there must be no child process, no more

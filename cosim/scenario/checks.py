@@ -300,8 +300,14 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
         )
 
 
+def _directions(traffic: Traffic) -> set[str]:
+    """Return the directions in which an entry has flows."""
+    answered = isinstance(traffic, SemanticTraffic) and traffic.feedback != "none"
+    return {"dl", "ul"} if traffic.direction == "both" or answered else {traffic.direction}
+
+
 def _shared_mark(scenario: Scenario, index: int, at: str) -> Iterator[Problem]:
-    """Yield a bearer that takes by DSCP what an earlier one at the same UE takes already."""
+    """Yield a bearer that takes by DSCP what another one takes, or what is in another part."""
     mine = scenario.traffic[index]
     if mine.packet_filter != "dscp":
         return
@@ -309,20 +315,28 @@ def _shared_mark(scenario: Scenario, index: int, at: str) -> Iterator[Problem]:
     def everywhere(traffic: Traffic) -> set[int]:
         return set(range(scenario.ues.count) if traffic.ues == "all" else traffic.ues)
 
-    for earlier, other in enumerate(scenario.traffic[:index]):
-        both_ways = "both" in (mine.direction, other.direction)
+    for number, other in enumerate(scenario.traffic):
         if (
-            other.packet_filter == "dscp"
-            and other.dscp == mine.dscp
-            and (both_ways or other.direction == mine.direction)
-            and everywhere(mine) & everywhere(other)
+            number == index
+            or other.dscp != mine.dscp
+            or not _directions(mine) & _directions(other)
+            or not everywhere(mine) & everywhere(other)
         ):
+            continue
+        if other.packet_filter == "dscp" and number < index:
             yield Problem(
                 f"{at}.dscp",
                 show(mine.dscp),
-                f"another one than traffic.{earlier}.dscp: that flow's bearer takes all packets "
+                f"another one than traffic.{number}.dscp: that flow's bearer takes all packets "
                 "with this mark",
                 'packet_filter = "port" keeps the mark and puts the packets into that bearer',
+            )
+        elif other.packet_filter == "port" and other.bandwidth_part != mine.bandwidth_part:
+            yield Problem(
+                f"{at}.bandwidth_part",
+                show(mine.bandwidth_part),
+                f"that of traffic.{number}, {other.bandwidth_part}: this bearer takes its packets "
+                "too, which have the same dscp",
             )
 
 

@@ -29,18 +29,19 @@ class SchedulerContext:
     """What a factory gets.
 
     Attributes:
-        cells: number of cells.
+        cells: number of cells; with bandwidth parts, part p of cell c is cell c + p x (cells of a
+            part).
         ues: number of UEs.
-        prbs: PRBs of the carrier.
-        slot_s: duration of a slot in seconds.
+        prbs: PRBs of each cell, shape [cells].
+        slot_s: duration of a slot of each cell in seconds, shape [cells].
         action: "prbs" or "weights", what `SlotScheduler.decide` has to return.
         seed: derived from the scenario's seed: the only source of randomness.
     """
 
     cells: int
     ues: int
-    prbs: int
-    slot_s: float
+    prbs: tuple[int, ...]
+    slot_s: tuple[float, ...]
     action: Literal["prbs", "weights"]
     seed: int
 

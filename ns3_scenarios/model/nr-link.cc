@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace ns3
 {
@@ -127,6 +128,8 @@ void NrLink::InsertBearer(Bearer bearer)
     std::stable_sort(m_bearers.begin(), m_bearers.end(), [](const Bearer& a, const Bearer& b) {
         return a.flow.priority < b.flow.priority;
     });
+    m_order.resize(m_bearers.size());
+    std::iota(m_order.begin(), m_order.end(), std::size_t{0});
 }
 
 void NrLink::SetPendingCallback(NrRlc::PendingCallback callback)
@@ -166,11 +169,16 @@ void NrLink::SetCell(uint32_t cell)
 NrLink::Bearer& NrLink::Classify(Ptr<const Packet> packet)
 {
     const NrPacketHead head = NrPacketHead::Read(*packet);
-    for (Bearer& bearer : m_bearers)
+    // A filter by DSCP takes a packet before the port of the packet's own flow does.
+    for (const bool byDscp : {true, false})
     {
-        if (bearer.flow.filter.Matches(head))
+        for (Bearer& bearer : m_bearers)
         {
-            return bearer;
+            const NrPacketFilter& filter = bearer.flow.filter;
+            if ((filter.kind == NrPacketFilter::Kind::DSCP) == byDscp && filter.Matches(head))
+            {
+                return bearer;
+            }
         }
     }
     return m_bearers.back();
@@ -212,8 +220,9 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
     m_described.clear();
     candidate.demandBytes = 0;
     candidate.priority = 127;
-    for (Bearer& bearer : m_bearers)
+    for (const std::size_t at : m_order)
     {
+        Bearer& bearer = m_bearers[at];
         bearer.rlc->DiscardLate();
         const NrSduPtr head = bearer.rlc->GetHead();
         if (head == nullptr)
@@ -348,8 +357,9 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     uint32_t used = 0;
     process.segments.clear();
     process.maxTransmissions = 1;
-    for (Bearer& bearer : m_bearers)
+    for (const std::size_t at : m_order)
     {
+        Bearer& bearer = m_bearers[at];
         const std::size_t before = process.segments.size();
         used += bearer.rlc->Fill(bytes - used, process.segments);
         const NrFlowConfig& flow = bearer.flow;
@@ -385,12 +395,12 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
 
 void NrLink::TakeTurns()
 {
-    const auto below = [](const Bearer& a, const Bearer& b) {
-        return a.flow.priority < b.flow.priority;
+    const auto below = [this](std::size_t a, std::size_t b) {
+        return m_bearers[a].flow.priority < m_bearers[b].flow.priority;
     };
-    for (auto first = m_bearers.begin(); first != m_bearers.end();)
+    for (auto first = m_order.begin(); first != m_order.end();)
     {
-        const auto last = std::upper_bound(first, m_bearers.end(), *first, below);
+        const auto last = std::upper_bound(first, m_order.end(), *first, below);
         if (last - first > 1)
         {
             std::rotate(first, first + 1, last);

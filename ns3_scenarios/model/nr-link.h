@@ -266,6 +266,7 @@ class NrLink : public Object
     DeliverCallback m_deliver;                      //!< takes packets at the far end
     NrRlc::PendingCallback m_pending;               //!< told of unexpected demand
     std::vector<Bearer> m_bearers;                  //!< by priority, the default bearer last
+    std::vector<std::size_t> m_order;               //!< bearers as they are served next
     std::vector<NrHarqProcess> m_processes;         //!< HARQ
     Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
     cosim::sim::CounterRecord m_counter{};          //!< bytes over the run

@@ -95,37 +95,36 @@ void NrRlcUm::Receive(const NrRlcSegment& segment)
     }
     sdu->received += segment.bytes;
     sdu->highest = std::max(sdu->highest, segment.offset + segment.bytes);
+    // A packet in one piece has no sequence number: it says nothing about others.
+    const bool whole = segment.offset == 0 && segment.bytes == sdu->Size();
     std::erase_if(m_received, [](const NrSduPtr& other) { return other->closed || other->lost; });
-    for (const NrSduPtr& other : m_received)
+    if (!whole && !sdu->lost)
     {
-        // COUNT goes up in the order of sending.
-        if (other->count < sdu->count)
+        if (std::find(m_received.begin(), m_received.end(), sdu) == m_received.end())
         {
-            other->overtaken = true;
+            m_received.push_back(sdu);
+        }
+        // COUNT goes up in the order of sending, as RLC's number does.
+        m_highest = std::max(m_highest, sdu->count);
+        for (const NrSduPtr& other : m_received)
+        {
             UpdateTimer(*other);
         }
-        sdu->overtaken = sdu->overtaken || other->count > sdu->count;
     }
     if (!sdu->lost && sdu->received == sdu->Size())
     {
-        std::erase(m_received, sdu);
         sdu->closed = true;
         m_callback(sdu, PacketEvent::DELIVER);
         return;
     }
-    UpdateTimer(*sdu);
-    if (!sdu->lost && std::find(m_received.begin(), m_received.end(), sdu) == m_received.end())
-    {
-        m_received.push_back(sdu);
-    }
     CloseIfLost(sdu);
 }
 
-void NrRlcUm::UpdateTimer(NrSdu& sdu)
+void NrRlcUm::UpdateTimer(NrSdu& sdu) const
 {
     // TS 38.322 clause 5.2.2.2.3: it runs while bytes before the last received one are missing, or
-    // a later packet was received. A packet that comes piece by piece is waited for.
-    const bool gap = sdu.overtaken || sdu.received < sdu.highest;
+    // a piece of a later packet was received. A packet that comes piece by piece is waited for.
+    const bool gap = sdu.count < m_highest || sdu.received < sdu.highest;
     if (!gap)
     {
         sdu.gapSince = Time::Max();
@@ -160,6 +159,7 @@ void NrRlcUm::CloseIfLost(const NrSduPtr& sdu)
 void NrRlcUm::Reestablish(bool forward)
 {
     m_received.clear();
+    m_highest = 0;
     // What was sent in part is not sent again: the other end has thrown its part away.
     if (!m_queue.empty() && m_queue.front()->started)
     {

@@ -39,10 +39,11 @@ class NrRlcUm : public NrRlc
     void CloseIfLost(const NrSduPtr& sdu);
 
     /// Starts or stops t-Reassembly of a packet by whether something before what came is missing.
-    static void UpdateTimer(NrSdu& sdu);
+    void UpdateTimer(NrSdu& sdu) const;
 
     Time m_reassemblyTime;            //!< t-Reassembly
     std::vector<NrSduPtr> m_received; //!< received in part
+    uint64_t m_highest{0};            //!< COUNT of the latest packet of which a piece was received
 };
 
 } // namespace ns3

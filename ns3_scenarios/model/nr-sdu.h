@@ -41,7 +41,6 @@ struct NrSdu
     uint32_t segmentsUnderWay{0}; //!< in transport blocks whose fate is open
     uint32_t airBytes{0};         //!< MAC, RLC and PDCP bytes spent, retransmissions too
     uint32_t highest{0};          //!< end of the received pieces (unacknowledged mode)
-    bool overtaken{false};        //!< a piece of a later packet was received
     Time gapSince{Time::Max()};   //!< start of t-Reassembly
     bool started{false};          //!< a byte of it was sent
     bool lost{false};             //!< a part of it is lost for good

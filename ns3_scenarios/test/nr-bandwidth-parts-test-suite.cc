@@ -133,6 +133,35 @@ class NrPacketFilterTestCase : public TestCase
     }
 
   private:
+    /// A mark goes before the port, whatever was served in between: bearers of one priority take
+    /// turns, and filters do not.
+    void Precedence()
+    {
+        NrTestBench bench({.snrDb = {20.0}});
+        for (const uint32_t flow : {1, 2})
+        {
+            NrFlowConfig config;
+            config.flow = flow;
+            config.filter = flow == 1 ? NrPacketFilter{NrPacketFilter::Kind::TO, 5001}
+                                      : NrPacketFilter{NrPacketFilter::Kind::DSCP, 46};
+            bench.ran->AddFlow(config);
+        }
+        for (int i = 0; i < 10; ++i)
+        {
+            Simulator::Schedule(Seconds(0.01 * (i + 1)), [&bench] {
+                bench.ran->Enqueue(0, false, MakePacket(7, 5001, 46));
+            });
+        }
+        bench.Run(0.2);
+        uint32_t marked = 0;
+        for (const auto& packet : bench.sink->packets)
+        {
+            marked += packet.flow == 2 &&
+                      packet.event == static_cast<uint32_t>(cosim::sim::PacketEvent::ENQUEUE);
+        }
+        NS_TEST_EXPECT_MSG_EQ(marked, 10, "all of them");
+    }
+
     void DoRun() override
     {
         const auto head = NrPacketHead::Read(*MakePacket(7, 5001, 46));
@@ -180,6 +209,7 @@ class NrPacketFilterTestCase : public TestCase
             }
         }
         NS_TEST_EXPECT_MSG_EQ((flows == std::vector<uint32_t>{1, 2, 0}), true, "whose they are");
+        Precedence();
     }
 };
 

@@ -544,7 +544,34 @@ class NrRlcReassemblyTestCase : public TestCase
         for (const int wait : {30, 40})
         {
             Gap(wait);
+            Later(wait, false);
+            Later(wait, true);
         }
+    }
+
+    /// The first packet's end is outstanding when another one comes, whole or in pieces.
+    void Later(int waitMs, bool whole)
+    {
+        RlcBench bench(CreateObject<NrRlcUm>());
+        bench.Add(1, 110)->count = 1;
+        bench.Add(2, whole ? 40 : 150)->count = 2;
+        std::vector<NrRlcSegment> missing;
+        Simulator::Schedule(MilliSeconds(0), [&] {
+            RlcBench::Receive(bench.Block(60));
+            missing = bench.Block(60);
+        });
+        Simulator::Schedule(MilliSeconds(50), [&] {
+            for (int i = 0; i < 3; ++i)
+            {
+                RlcBench::Receive(bench.Block(60));
+            }
+        });
+        Simulator::Schedule(MilliSeconds(50 + waitMs), [&] { RlcBench::Receive(missing); });
+        Simulator::Run();
+        // Without a sequence number a whole packet does not tell of a gap: no timer, no loss.
+        const bool kept = whole || waitMs < 35;
+        NS_TEST_EXPECT_MSG_EQ(bench.delivered.size(), (kept ? 2U : 1U), waitMs << " ms " << whole);
+        NS_TEST_EXPECT_MSG_EQ(bench.dropped.size(), (kept ? 0U : 1U), waitMs << " ms " << whole);
     }
 
     void Gap(int waitMs)

@@ -61,6 +61,14 @@ def test_a_filter_by_mark_needs_a_mark_of_its_own():
     assert text.startswith("traffic.1.dscp = 46: another one than traffic.0.dscp")
     validate(scenario(marked, marked | {"direction": "ul"}))
     validate(scenario(marked, marked | {"packet_filter": "port"}))
+    (text,) = problems(
+        scenario(
+            marked,
+            marked | {"packet_filter": "port", "bandwidth_part": 1},
+            parts=[{"numerology": 0}],
+        )
+    )
+    assert text.startswith("traffic.0.bandwidth_part = 0: that of traffic.1, 1")
 
 
 def test_prbs_of_parts_lie_side_by_side():
@@ -90,6 +98,17 @@ def test_ns3_is_told():
     semantic = {"kind": "semantic", "task": "sentiment", "mcs_backoff": 2, "important_from": 0.5}
     raw["traffic"] = [semantic]
     assert {"mcs_backoff=2", "important_from=0.5"} <= set(flow_lines(raw)[0])
+
+
+def test_a_mark_goes_before_the_port(tmp_path):
+    # Flow 2's packets bear the mark of flow 1's bearer and all travel in it.
+    marked = {"dscp": 46, "rate_bps": 1e6}
+    raw = scenario(marked | {"packet_filter": "dscp"}, marked)
+    run_scenario(validate(raw), tmp_path)
+    packets = read_trace(tmp_path, "packets")
+    assert set(packets["flow"]) == {1}
+    (row, _) = json.loads((tmp_path / "run.json").read_text())["counters"]
+    assert row["sdu_delivered"] == row["app_delivered"] + row["ip_udp_header"] > 50_000
 
 
 def test_parts_serve_side_by_side_and_bytes_add_up(tmp_path):
