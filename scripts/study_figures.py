@@ -5,10 +5,12 @@
     python scripts/study_figures.py separation campaigns/separation docs/images/studies
     python scripts/study_figures.py learning campaigns/learning docs/images/studies
     python scripts/study_figures.py controller campaigns/controller docs/images/studies
+    python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,7 @@ UNITS = {
     "accuracy": "accuracy (late counts as wrong)",
     "delay_ms_p95": "95th percentile of delay / ms",
     "token_success_rate": "units in time, share",
+    "air_bytes_per_correct": "on air a right answer / byte",
 }
 
 
@@ -175,11 +178,40 @@ def controller(results: pd.DataFrame) -> plt.Figure:
     return figure
 
 
+def importance(results: pd.DataFrame) -> plt.Figure:
+    """Each use of importance on the same messages."""
+    ways = {
+        ("d8-int4-flat", 4, 0): "off",
+        ("d8-int4", 4, 0): "packing",
+        ("d8-int4", 1, 0): "packing + QoS",
+        ("d8-int4", 1, 2): "packing + QoS + MCS back-off",
+    }
+    fields = ["traffic.0.rung", "traffic.0.less_harq_tx", "traffic.0.mcs_backoff"]
+    results["way"] = [ways[row] for row in results[fields].itertuples(index=False, name=None)]
+    cost = "air_bytes_per_correct"
+    metrics = ["accuracy", "token_success_rate", "air_bytes_per_message", cost]
+    table(results, ["way"], metrics)
+    names = list(ways.values())
+    for before, after in itertools.pairwise(names):
+        pair = results[results["way"].isin((before, after))].assign(all="all")
+        for y in metrics:
+            differences(pair, ["all"], "way", before, y)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, y in zip(axes, ("accuracy", cost), strict=True):
+        found = over_seeds(results, ["way"], [y])
+        axis.errorbar(found["way"], found["mean"], yerr=found["high"] - found["mean"], fmt="o",
+                      capsize=2)  # fmt: skip
+        axis.set_ylabel(UNITS.get(y, y))
+        axis.grid(alpha=0.3)
+        plt.setp(axis.get_xticklabels(), rotation=20, ha="right")
+    return figure
+
+
 def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
-             "controller": controller}[name]  # fmt: skip
+             "controller": controller, "importance": importance}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     figure = drawn(load(folder))
     out.mkdir(parents=True, exist_ok=True)
