@@ -152,7 +152,7 @@ HARQ_VERSIONS = ((0, 0), (0, 2), (0, 2, 3))
 
 def harq(figures: Path | None) -> None:
     """Soft combining: decoded code blocks against what the simulator takes them to be worth."""
-    from sionna_phy.abstraction.coded_link import base_graph
+    from sionna_phy.abstraction.awgn_link import base_graph
     from sionna_phy.abstraction.combining import combined_sinr
     from sionna_phy.abstraction.generate import StoppingRule, generate_curve
     from sionna_phy.abstraction.mcs import MCS_TABLE_1
