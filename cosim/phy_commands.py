@@ -116,7 +116,7 @@ def _versions(text: str) -> tuple[int, ...]:
     from sionna_phy.abstraction.pool import CampaignError
 
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
+    if not all(part.isdecimal() for part in parts):
         raise CampaignError(f"--rv: {text!r} is no list of redundancy versions; example: 0,2")
     return tuple(int(part) for part in parts)
 

@@ -9,6 +9,7 @@ import json
 import math
 from importlib import resources
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def bler(figures: Path | None) -> None:
                 continue
             for snr, rate in zip(entry["SNR_db"], rates["BLER"], strict=True):
                 if 0.02 <= rate <= 0.98:
-                    z = _quantile(rate)
+                    z = NormalDist().inv_cdf(1 - rate)
                     at = fit["snr_50_db"] + z * fit["width_db"]
                     rows.setdefault(int(size), []).append(at - snr)
     print("| code block | Sionna's points inside the waterfall | mean | RMS | largest |")
@@ -129,7 +130,7 @@ def aff3ct(figures: Path | None) -> None:
                 flush=True,
             )
         fits = [fit_curve(points) for points in (theirs, ours)]
-        at = [fit.snr_50_db + fit.width_db * _quantile(0.1) for fit in fits]
+        at = [fit.snr_50_db + fit.width_db * NormalDist().inv_cdf(0.9) for fit in fits]
         deviation = math.hypot(*(fit.std_error_10_db for fit in fits))
         lines.append(
             f"| {name} | {at[0]:.3f} dB | {at[1]:.3f} dB | {at[1] - at[0]:+.3f} dB | "
@@ -151,7 +152,7 @@ HARQ_VERSIONS = ((0, 0), (0, 2), (0, 2, 3))
 
 def harq(figures: Path | None) -> None:
     """Soft combining: decoded code blocks against what the simulator takes them to be worth."""
-    from sionna_phy.abstraction.coded_link import base_graph
+    from sionna_phy.abstraction.awgn_link import base_graph
     from sionna_phy.abstraction.combining import combined_sinr
     from sionna_phy.abstraction.generate import StoppingRule, generate_curve
     from sionna_phy.abstraction.mcs import MCS_TABLE_1
@@ -315,12 +316,6 @@ def _hexagon(distance_m: float) -> Any:
             if abs(q + r) <= 2:
                 found.append((distance_m * (q + r / 2), distance_m * r * math.sqrt(3) / 2))
     return np.array(found)
-
-
-def _quantile(tail: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(1 - tail)
 
 
 def _pyplot() -> Any:

@@ -192,12 +192,14 @@ def _channel_model(scenario: Scenario) -> Iterator[Problem]:
         elif channel.model != model and value:
             yield Problem(f"channel.{key}", show(value), f"only with channel.model = {show(model)}")
     if channel.soft_los:
-        drawn = ("umi", "uma", "rma", "inh", "inf")
-        if channel.model not in drawn or channel.los != "random":
+        from sionna_phy.model_names import SOFT_LOS_MODELS
+
+        if channel.model not in SOFT_LOS_MODELS or channel.los != "random":
             yield Problem(
                 "channel.soft_los",
                 show(channel.soft_los),
-                f'only with channel.model {", ".join(map(show, drawn))} and channel.los = "random"',
+                f"only with channel.model {', '.join(map(show, SOFT_LOS_MODELS))} "
+                'and channel.los = "random"',
             )
         elif scenario.mobility.model == "fixed":
             yield Problem(

@@ -232,7 +232,7 @@ def parse_indices(text: str, what: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise CampaignError(f"{what}: {part.strip()!r} is no number or range; example: 0-3,7")
         numbers += range(int(first), int(last if dash else first) + 1)
     return tuple(dict.fromkeys(numbers))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -158,22 +159,10 @@ def generate_curve(
             measure(_snr(float(snr)), rule.search_blocks, rule.search_blocks)
     for rate in TARGET_RATES:
         fit = fit_curve(list(found.values()))
-        wanted = _snr(fit.snr_50_db + fit.width_db * _normal_quantile(rate))
+        wanted = _snr(fit.snr_50_db + fit.width_db * NormalDist().inv_cdf(1 - rate))
         measure(wanted, rule.errors, rule.blocks)
     points = tuple(found[snr] for snr in sorted(found))
     return Curve(mcs, cbs_bits, link.coded_bits, points, fit_curve(points))
-
-
-def _normal_quantile(tail: float) -> float:
-    """Return z whose upper tail is `tail`, by halving."""
-    low, high = -8.0, 8.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if 0.5 * math.erfc(middle / math.sqrt(2)) > tail:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
 
 
 def to_json(curves: Sequence[Curve], *, command: str, seed: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from sionna_phy.abstraction.coded_link import SHORT_CRC_BITS, base_graph
+from sionna_phy.abstraction.awgn_link import SHORT_CRC_BITS, base_graph
 
 LARGEST_BITS = {1: 8448, 2: 3840}
 LONG_CRC_BITS = 24

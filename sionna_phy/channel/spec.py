@@ -7,11 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from sionna_phy.model_names import SOFT_LOS_MODELS
+
 Array = npt.NDArray[np.float64]
-
-
-SOFT_LOS_MODELS = ("umi", "uma", "rma", "inh", "inf")
-"""Those that have a probability of line of sight."""
 
 
 class ChannelSpecError(ValueError):

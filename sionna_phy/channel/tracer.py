@@ -121,7 +121,7 @@ class Tracer:
         searched = searched or places
         if searched != self._kept_of:
             self._kept, self._kept_of = None, searched
-            if searched != places:
+            if searched != places and self._options["max_depth"] > 0:
                 self._put(searched, velocities)
                 self._solve(False, self._options["max_depth"], len(places))
         self._put(places, velocities)

@@ -58,11 +58,13 @@ def test_several_transmissions_together_are_no_table_of_a_scenario(tmp_path):
     [
         (["--mcs", "40"], "table 1 has 0 to 28"),
         (["--mcs", "a"], "--mcs: 'a' is no number"),
+        (["--mcs", "²"], "--mcs: '²' is no number"),
         (["--cbs", "9000"], "24 to 8448"),
         (["--mcs-table", "4"], "there are 1, 2 and 3"),
         (["--effort", "0"], "effort: 0 is not above 0"),
         (["--rv", "0,4"], "rv: redundancy versions are 0 to 3"),
         (["--rv", "0-3"], "--rv: '0-3' is no list"),
+        (["--rv", "²"], "--rv: '²' is no list"),
         (["--out", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
     ],
 )

@@ -78,7 +78,7 @@ def test_repetition_goes_on_where_the_mother_code_ends(bits_per_symbol, graph, s
 
 def test_base_graphs_of_the_standard():
     # TS 38.212 clause 7.2.2; a transport block of 3824 bits and its CRC fill 3840.
-    from sionna_phy.abstraction.coded_link import base_graph
+    from sionna_phy.abstraction.awgn_link import base_graph
 
     assert [base_graph(292, 0.9), base_graph(293, 0.9)] == [2, 1]
     assert [base_graph(3824, 0.67), base_graph(3825, 0.67)] == [2, 1]

@@ -132,6 +132,44 @@ def test_candidates_are_kept_for_a_while_and_paths_stay_exact(make_rt):
     assert np.array_equal(make(2.0).gains(3), kept.gains(3))
 
 
+def test_without_interactions_only_direct_paths_are_solved():
+    # A search for surfaces has nothing to look for then, also where the UE has left the place of
+    # the last search; a solve with neither direct path nor depth would be asked for otherwise.
+    from sionna_phy.channel import tracer
+
+    asked = []
+
+    class Recorder(tracer.Tracer):
+        def __init__(self):
+            self._options = {"max_depth": 0}
+            self._kept = self._kept_of = None
+
+        def _put(self, places, velocities):
+            pass
+
+        def _solve(self, direct, depth, ues):
+            asked.append((direct, depth))
+            return {"a": np.ones((ues, 1))}
+
+    Recorder().solve([[1.0, 0.0, 1.5]], [[1.0, 0.0, 0.0]], searched=[[0.0, 0.0, 1.5]])
+    assert asked == [(True, 0)]
+
+
+def test_free_space_alone_while_moving(make_rt):
+    # 50 m/s, blocks of 10 ms, a search every 4 of them: block 3 is solved away from its search.
+    # 40 + 0.5 x 3 = 41.5 m from the cell at its start, 42 m at its end.
+    producer = make_rt(
+        ues=1, scene="floor_wall", cell_positions_m=np.array([[-2.0, -20.0, 1.5]]),
+        ue_positions_m=np.array([[-2.0, 20.0, 1.5]]),
+        ue_velocities_m_s=np.array([[0.0, 50.0, 0.0]]), ue_indoor=np.zeros(1, bool),
+        serving_cell=np.zeros(1, int), block_duration_s=0.01, rt_max_depth=0,
+    )  # fmt: skip
+    assert producer.blocks_of_a_search > 3
+    low, high = ((SPEED_OF_LIGHT_M_S / (4 * np.pi * 3.5e9 * d)) ** 2 for d in (42.0, 41.5))
+    gains = producer.gains(3)
+    assert gains.min() > low * (1 - 1e-3) and gains.max() < high * (1 + 1e-3)
+
+
 def test_a_full_path_buffer_is_an_error(make_rt):
     producer = make_rt(scene="simple_street_canyon", rt_paths=1)
     with pytest.raises(ChannelSpecError, match="raise rt_paths"):

@@ -122,10 +122,30 @@ def test_shadowing_has_the_spread_of_its_state():
 
 
 def test_blocks_join_and_repeat():
-    one, again = Tr38901Producer(moving_spec()), Tr38901Producer(moving_spec())
-    first = one.gains(3)
-    assert np.array_equal(one.gains(1), again.gains(1))
-    assert np.array_equal(again.gains(3), first)
+    # 10 m/s and a sample every 10 us: 0.1 mm, 1/857 of a wavelength.
+    duration_s, samples = 2e-3, 200
+    fields = {"block_duration_s": duration_s, "samples_per_block": samples}
+    one, again = Tr38901Producer(moving_spec(**fields)), Tr38901Producer(moving_spec(**fields))
+    blocks = {number: one.gains(number) for number in (3, 0, 1, 2, 4)}
+    assert np.array_equal(again.gains(1), blocks[1])
+    assert np.array_equal(again.gains(3), blocks[3])
+    # One antenna on both sides: a gain is |h|^2 of a sum of rays, times the large-scale gain g. A
+    # ray turns by 2 pi v dt / lambda at most, so that h changes by that times the sum of the rays'
+    # magnitudes; over PRBs these only turn.
+    track, parts = one._sum._large_scale, one._sum._parts
+    magnitudes = np.concatenate([p.amplitude.abs().sum(dim=(2, 3, 4)) for p in parts], axis=1)
+    turn = 2 * np.pi * 10.0 * (duration_s / samples) * 3.5e9 / 299_792_458.0
+    for number in range(4):
+        at = [track.change_db((number + n) * duration_s) for n in range(3)]
+        # g goes in straight lines of dB from block to block: the last sample is one such step away.
+        step_db = np.abs(at[1] - at[0]) / samples
+        bound = magnitudes * 10 ** (at[1] / 20) * (turn + 10 ** (step_db / 20) - 1)
+        before, after = (np.sqrt(blocks[number + n][-1 + n, :, :, 0]) for n in range(2))
+        assert (np.abs(after - before) <= 1.01 * bound[..., None]).all()
+        # It is a bound that a jump would break: two blocks on, 4 cm, gains have left it.
+        if number < 3:
+            later = np.sqrt(blocks[number + 2][0, :, :, 0])
+            assert (np.abs(later - before) > bound[..., None]).mean() > 0.3
 
 
 def test_it_needs_a_probability_of_line_of_sight():
