@@ -13,6 +13,7 @@ from models.compression.controller import (
     choose,
     ladder_tasks,
     measured_ladder,
+    weights_fingerprint,
 )
 from models.compression.link import LinkEstimate
 from models.compression.profile import PROFILES, DeviceProfile, ProfileError, get_profile
@@ -30,4 +31,5 @@ __all__ = [
     "get_profile",
     "ladder_tasks",
     "measured_ladder",
+    "weights_fingerprint",
 ]

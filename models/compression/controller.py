@@ -7,6 +7,7 @@ gives and the time to the deadline, the controller takes the rung with the highe
 of right answers in time. Everything is simulated time and measured numbers; nothing is drawn.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -22,7 +23,10 @@ _HOPELESS = 0.05
 
 
 class LadderError(ValueError):
-    """A ladder that is missing or empty, or a state that no node has; the text says a remedy."""
+    """A ladder that is missing, empty or of other weights, or a state that no node has.
+
+    The text says a remedy.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,7 @@ def measured_ladder(
     operations: float,
     memory_bytes: float,
     path: Path = LADDERS,
+    folder: Path = LADDERS.parent,
 ) -> tuple[LadderRung, ...]:
     """Return a codec's rungs as they were measured on validation samples and shipped.
 
@@ -214,17 +219,23 @@ def measured_ladder(
         operations: of the device for a typical message.
         memory_bytes: memory traffic of the device for it.
         path: a file as `python -m models.codecs.ladder` writes it.
+        folder: where the codec's weights are.
 
     Raises:
-        LadderError: nothing was measured for the task or the codec.
+        LadderError: nothing was measured for the task or the codec, or with other weights.
     """
+    remedy = f"run `python -m models.codecs.ladder --task {task} --codec {codec}`"
     try:
-        rungs = json.loads(path.read_text())[task][codec]["rungs"]
+        entry = json.loads(path.read_text())[task][codec]
+        rungs = entry["rungs"]
     except (OSError, KeyError):
+        raise LadderError(f"no measured rungs of {codec} for {task} in {path}: {remedy}") from None
+    measured, found = entry.get("weights"), weights_fingerprint(task, codec, folder)
+    if measured != found:
         raise LadderError(
-            f"no measured rungs of {codec} for {task} in {path}: run "
-            f"`python -m models.codecs.ladder --task {task} --codec {codec}`"
-        ) from None
+            f"the rungs of {codec} for {task} in {path} were measured with the weights {measured}, "
+            f"and those in {folder} are {found}: {remedy}"
+        )
     return tuple(
         LadderRung(
             name,
@@ -238,6 +249,18 @@ def measured_ladder(
         )
         for name, row in rungs.items()
     )
+
+
+def weights_fingerprint(task: str, codec: str, folder: Path = LADDERS.parent) -> str | None:
+    """Return the shortened SHA-256 of a codec's weights for a task, None if it needs none.
+
+    It is that of `models.codecs.weights`, which loads torch; this does not.
+    """
+    for name in (f"{codec}-{task}", codec):
+        path = folder / f"{name}.safetensors"
+        if path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return None
 
 
 def ladder_tasks(codec: str, path: Path = LADDERS) -> tuple[str, ...]:
