@@ -18,8 +18,7 @@ from typing import Any
 
 from models.codecs.base import Codec, ReceivedMessage
 from models.codecs.judging import judge
-from models.codecs.weights import SHIPPED
-from models.compression import weights_fingerprint
+from models.fingerprint import SHIPPED, weights_fingerprint
 from models.tasks import get_task
 
 STEPS = 4
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = json.loads(options.out.read_text()) if options.out.is_file() else {}
     entry = {
         "codec": codec.fingerprint,
-        "weights": weights_fingerprint(options.task, options.codec),
+        "weights": weights_fingerprint(options.codec, options.task),
         "rungs": rungs,
     }
     known.setdefault(options.task, {})[options.codec] = entry

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a model costs a device, smaller versions of it, and which to use when.
 
-May import: the standard library; `variants` also models.backbone, torch and torchao, and
-`export_device` beside these models.codecs, models.tasks and LiteRT's packages.
+May import: the standard library and models.fingerprint; `variants` also models.backbone, torch and
+torchao, and `export_device` beside these models.codecs, models.tasks and LiteRT's packages.
 """
 
 from models.compression.controller import (
@@ -13,7 +13,6 @@ from models.compression.controller import (
     choose,
     ladder_tasks,
     measured_ladder,
-    weights_fingerprint,
 )
 from models.compression.link import LinkEstimate
 from models.compression.profile import PROFILES, DeviceProfile, ProfileError, get_profile
@@ -31,5 +30,4 @@ __all__ = [
     "get_profile",
     "ladder_tasks",
     "measured_ladder",
-    "weights_fingerprint",
 ]

@@ -7,7 +7,6 @@ gives and the time to the deadline, the controller takes the rung with the highe
 of right answers in time. Everything is simulated time and measured numbers; nothing is drawn.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from models.compression.profile import DeviceProfile
+from models.fingerprint import SHIPPED, weights_fingerprint
 
-LADDERS = Path(__file__).resolve().parent.parent / "weights" / "ladders.json"
+LADDERS = SHIPPED / "ladders.json"
 _HOPELESS = 0.05
 """Packets that are less likely than this to be in time are not sent."""
 
@@ -209,7 +209,7 @@ def measured_ladder(
     operations: float,
     memory_bytes: float,
     path: Path = LADDERS,
-    folder: Path = LADDERS.parent,
+    folder: Path = SHIPPED,
 ) -> tuple[LadderRung, ...]:
     """Return a codec's rungs as they were measured on validation samples and shipped.
 
@@ -230,7 +230,7 @@ def measured_ladder(
         rungs = entry["rungs"]
     except (OSError, KeyError):
         raise LadderError(f"no measured rungs of {codec} for {task} in {path}: {remedy}") from None
-    measured, found = entry.get("weights"), weights_fingerprint(task, codec, folder)
+    measured, found = entry.get("weights"), weights_fingerprint(codec, task, folder)
     if measured != found:
         raise LadderError(
             f"the rungs of {codec} for {task} in {path} were measured with the weights {measured}, "
@@ -249,18 +249,6 @@ def measured_ladder(
         )
         for name, row in rungs.items()
     )
-
-
-def weights_fingerprint(task: str, codec: str, folder: Path = LADDERS.parent) -> str | None:
-    """Return the shortened SHA-256 of a codec's weights for a task, None if it needs none.
-
-    It is that of `models.codecs.weights`, which loads torch; this does not.
-    """
-    for name in (f"{codec}-{task}", codec):
-        path = folder / f"{name}.safetensors"
-        if path.is_file():
-            return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return None
 
 
 def ladder_tasks(codec: str, path: Path = LADDERS) -> tuple[str, ...]:
