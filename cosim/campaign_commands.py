@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cosim.plugins import load_plugin
+from cosim.command_error import EXIT_FAILED, EXIT_INTERRUPTED
+from cosim.plugins import load_plugins
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 FAILURES_SHOWN = 20
 
 
@@ -83,8 +82,7 @@ def campaign(
     from cosim.campaign.fields import parse_grid, parse_seeds
     from cosim.campaign.progress import NoProgress, TextProgress
 
-    for plugin in plugins or ():
-        load_plugin(plugin)
+    load_plugins(plugins)
     design = load_design(
         source,
         grid=[parse_grid(text) for text in grid or ()],

@@ -17,11 +17,8 @@ from typing import Annotated, Any
 import typer
 
 from cosim import __version__, campaign_commands, phy_commands
-from cosim.plugins import load_plugin
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+from cosim.command_error import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, CommandError
+from cosim.plugins import load_plugins
 
 # Some releases of typer bring their own click: the class is the base of what typer itself exports.
 _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -61,14 +58,6 @@ PluginOption = Annotated[
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Override run.seed.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
-
-
-class CommandError(Exception):
-    """What a command says before it ends with `code`."""
-
-    def __init__(self, message: str, code: int = EXIT_FAILED) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def _print_json(value: Any) -> None:
@@ -111,7 +100,7 @@ def run(
     from cosim.scenario import load_scenario
     from cosim.traces import Manifest, create_run_folder
 
-    _load_plugins(plugins)
+    load_plugins(plugins)
     loaded = load_scenario(scenario, overrides or (), seed)
     folder = create_run_folder(loaded, out)
     # A polite kill ends a run as Ctrl-C does: with its traces and manifest in order.
@@ -142,19 +131,6 @@ def run(
         raise CommandError(f"{reason}; what was simulated is in {folder}", EXIT_INTERRUPTED)
     if status != "finished":
         raise CommandError(f"the run failed: {reason or status}\nits folder: {folder}")
-
-
-def _load_plugins(paths: Sequence[Path] | None) -> None:
-    """Load the files that the user named."""
-    for path in paths or ():
-        try:
-            load_plugin(path)
-        except (FileNotFoundError, ValueError) as error:
-            raise CommandError(f"--plugin {path}: {error}", EXIT_BAD_INPUT) from error
-        except Exception as error:
-            raise CommandError(
-                f"--plugin {path}: {type(error).__name__}: {error}", EXIT_BAD_INPUT
-            ) from error
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -241,7 +217,7 @@ def show(
     """Show a scenario with every default, its units and sources."""
     from cosim.scenario import load_scenario
 
-    _load_plugins(plugins)
+    load_plugins(plugins)
     loaded = load_scenario(scenario, overrides or (), seed)
     if as_json:
         _print_json({"hash": loaded.content_hash(), "scenario": loaded.resolved()})

@@ -2,7 +2,10 @@
 """Code of the user's own that a run loads first: only what a command line or a caller names."""
 
 import runpy
+from collections.abc import Sequence
 from pathlib import Path
+
+from cosim.command_error import EXIT_BAD_INPUT, CommandError
 
 _libraries: list[Path] = []
 
@@ -31,6 +34,23 @@ def load_plugin(path: Path | str) -> None:
     resolved = path.resolve()
     if resolved not in _libraries:
         _libraries.append(resolved)
+
+
+def load_plugins(paths: Sequence[Path] | None) -> None:
+    """Load the files that a command line names.
+
+    Raises:
+        CommandError: one cannot be loaded; the text names it, the exit code is that of bad input.
+    """
+    for path in paths or ():
+        try:
+            load_plugin(path)
+        except (FileNotFoundError, ValueError) as error:
+            raise CommandError(f"--plugin {path}: {error}", EXIT_BAD_INPUT) from error
+        except Exception as error:
+            raise CommandError(
+                f"--plugin {path}: {type(error).__name__}: {error}", EXIT_BAD_INPUT
+            ) from error
 
 
 def ns3_libraries() -> tuple[Path, ...]:

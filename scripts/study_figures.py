@@ -7,11 +7,14 @@
     python scripts/study_figures.py controller campaigns/controller docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
+"controller" also prints shares by place and device, from the messages of the runs in the folder.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
 import itertools
+import math
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +25,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from analysis.intervals import over_seeds, paired_difference
+from cosim.traces import read_trace
 
 SCHEDULER = "mac.ul_scheduler"
 SHARE = "share"
@@ -207,13 +211,45 @@ def importance(results: pd.DataFrame) -> plt.Figure:
     return figure
 
 
+def by_place(folder: Path, results: pd.DataFrame) -> None:
+    """Print what became of messages by the UE's distance and device, with all seeds together.
+
+    The rung "auto", and the fixed one with the most right answers in time.
+    """
+    setting = "traffic.0.rung"
+    runs = whole_runs(results, setting)
+    means = runs[runs[setting] != "auto"].groupby(setting)["goodput_hz"].mean()
+    frames = []
+    for (value, name), _ in results.groupby([setting, "run"], sort=False):
+        if value not in ("auto", means.idxmax()):
+            continue
+        run = folder / "runs" / str(name)
+        ues = tomllib.loads((run / "scenario.toml").read_text())["ues"]
+        messages = read_trace(run, "messages", ["node", "rung", "bytes_app", "correct", "on_time"])
+        places, devices = ues["positions_m"], ues["profiles"]
+        messages["m"] = [round(math.hypot(*places[node][:2]), -1) for node in messages["node"]]
+        messages["device"] = [devices[node % len(devices)] for node in messages["node"]]
+        messages["right"] = messages["correct"] & messages["on_time"]
+        frames.append(messages.assign(rungs=value, rung=messages["rung"].astype(str)))
+    for (m, device, value), group in pd.concat(frames).groupby(["m", "device", "rungs"]):
+        chosen = group["rung"].value_counts(normalize=True)[:3]
+        print(
+            f"{m:.0f} m, {device}, {value}: {group['right'].mean():.3f} right and in time, "
+            f"{group['bytes_app'].mean():.0f} bytes, "
+            + ", ".join(f"{rung} {share:.0%}" for rung, share in chosen.items())
+        )
+
+
 def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
              "controller": controller, "importance": importance}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
-    figure = drawn(load(folder))
+    results = load(folder)
+    figure = drawn(results)
+    if name == "controller":
+        by_place(folder, results)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{name}.svg", metadata={"Date": None})
 

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cosim.agents.api import Action, Event, EventKind
-from cosim.agents.packetiser import HEADER_BYTES
+from cosim.agents.packetiser import HEADER_BYTES, Packet, pack, parse
 from cosim.agents.semantic_source import MESSAGE_NUMBER_BITS, SemanticSource
 from cosim.ledger import Message
 from models.codecs import EncodedMessage
-from models.codecs.base import cut_to_budget
 from models.compression import DeviceProfile, LadderRung, LinkEstimate, NodeState, choose
 
 ACK_S = 0.01
@@ -89,9 +88,31 @@ class AdaptiveSource(SemanticSource):
         chosen = candidates[choice.rung]
         if choice.budget_bytes is None:
             return choice.rung, chosen
-        room = max(1, choice.budget_bytes - HEADER_BYTES)
-        units, importance = cut_to_budget(chosen.units, chosen.importance, room)
-        return choice.rung, dataclasses.replace(chosen, units=units, importance=importance)
+        return choice.rung, self._cut(chosen, choice.budget_bytes // self._max_packet_bytes)
+
+    def _cut(self, message: EncodedMessage, count: int) -> EncodedMessage:
+        """Return a message with the most important units only: those of its first `count` packets.
+
+        Without a packet that is worth it, the first unit stays: every sample sends something.
+        """
+        packets = self._packets(message, "in-order")[:count]
+        kept = max(1, sum(len(parse(packet.data).units) for packet in packets))
+        while True:
+            units, importance = message.units[:kept], message.importance[:kept]
+            cut = dataclasses.replace(message, units=units, importance=importance)
+            # Other policies may need a packet more for the same units.
+            if kept == 1 or len(self._packets(cut, self._packing)) <= count:
+                return cut
+            kept -= 1
+
+    def _packets(self, message: EncodedMessage, policy: str) -> list[Packet]:
+        return pack(
+            message.units,
+            message.importance,
+            message_number=0,
+            max_packet_bytes=self._max_packet_bytes,
+            policy=policy,
+        )
 
     def _rungs_of(self, candidates: Mapping[str, EncodedMessage]) -> list[LadderRung]:
         """Return the ladder with this sample's own bytes and operations."""
@@ -108,9 +129,11 @@ class AdaptiveSource(SemanticSource):
         ]
 
     def _payload_bytes(self, message: EncodedMessage) -> int:
-        """Return about the UDP payload that a message takes: its units and its packets' headers."""
-        size = sum(map(len, message.units))
-        return size + HEADER_BYTES * -(-size // (self._max_packet_bytes - HEADER_BYTES))
+        """Return the UDP payload of a message, headers and units' lengths with it, packed in order.
+
+        Another policy takes a few bytes more at most, and may take long to work out at every rung.
+        """
+        return sum(len(packet.data) for packet in self._packets(message, "in-order"))
 
     def _edge_s(self, rung: str, message: EncodedMessage) -> float:
         cost = self.codec.decode_cost(message, task=self.task, rung=rung)

@@ -20,7 +20,14 @@ from cosim.traces.manifest import versions
 
 MAX_RUNS = 100_000
 KEYS = ("name", "scenario", "seeds", "set", "grid", "list", "sample")
-_UNUSED = ("campaign", "campaign_commands.py", "cli.py", "doctor.py", "progress.py")
+_UNUSED = (
+    "campaign",
+    "campaign_commands.py",
+    "cli.py",
+    "command_error.py",
+    "doctor.py",
+    "progress.py",
+)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,22 @@ DICTIONARY_BYTES = 112_640
 LEVEL = 19
 
 
+def compressor(dictionary: zstandard.ZstdCompressionDict) -> zstandard.ZstdCompressor:
+    """Return a compressor of short texts: frames without what their receiver knows anyway.
+
+    No magic number, size, dictionary's number nor checksum; a receiver reads them with
+    `zstandard.FORMAT_ZSTD1_MAGICLESS` and the same dictionary.
+    """
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        LEVEL,
+        format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+        write_content_size=0,
+        write_dict_id=0,
+        write_checksum=0,
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters, dict_data=dictionary)
+
+
 @functools.cache
 def get_dictionary(task: str) -> bytes:
     """Return a task's dictionary; made in about a second the first time, then read.

@@ -21,7 +21,7 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
-from models.codecs.dictionary import LEVEL, get_dictionary
+from models.codecs.dictionary import compressor, get_dictionary
 from models.codecs.llm_token import MAX_TOKENS
 from models.codecs.model_codec import ModelCodec
 from models.codecs.multi_edge import MultiEdge
@@ -124,18 +124,9 @@ class ImageFileCodec(ModelCodec):
     def _question(self, text: str, task: str) -> bytes:
         if not text:
             return b""
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            LEVEL,
-            format=zstandard.FORMAT_ZSTD1_MAGICLESS,
-            write_content_size=0,
-            write_dict_id=0,
-            write_checksum=0,
-        )
         dictionary = zstandard.ZstdCompressionDict(get_dictionary(task))
         text = self._model.tokenizer.truncate(text, MAX_TOKENS)
-        frame = zstandard.ZstdCompressor(
-            compression_params=parameters, dict_data=dictionary
-        ).compress(text.encode())
+        frame = compressor(dictionary).compress(text.encode())
         if len(frame) > 255:
             raise CodecError(f"a question of {len(frame)} compressed bytes is longer than 255")
         return frame

@@ -5,7 +5,8 @@ python -m models.codecs.ladder --task sentiment --codec llm-token
 
 Each rung's accuracy is measured with the first quarter, half, three quarters and all of a message's
 units, the most important first. The curve never falls: a measured dip is levelled with what lies
-before it, as a receiver is free not to use a unit. Test samples are never looked at.
+before it, as a receiver is free not to use a unit. Test samples are never looked at. The weights'
+fingerprint stands beside the rungs: with other weights the ladder is refused.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any
 
 from models.codecs.base import Codec, ReceivedMessage
 from models.codecs.judging import judge
-from models.codecs.weights import SHIPPED
+from models.fingerprint import SHIPPED, weights_fingerprint
 from models.tasks import get_task
 
 STEPS = 4
@@ -76,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rungs[rung] = measure_rung(codec, options.task, rung, options.samples)
             print(options.task, options.codec, rung, rungs[rung], flush=True)
     known = json.loads(options.out.read_text()) if options.out.is_file() else {}
-    entry = {"fingerprint": codec.fingerprint, "rungs": rungs}
+    entry = {
+        "codec": codec.fingerprint,
+        "weights": weights_fingerprint(options.codec, options.task),
+        "rungs": rungs,
+    }
     known.setdefault(options.task, {})[options.codec] = entry
     options.out.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 

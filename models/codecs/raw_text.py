@@ -23,7 +23,7 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
-from models.codecs.dictionary import LEVEL, get_dictionary
+from models.codecs.dictionary import compressor, get_dictionary
 from models.codecs.edge import EdgeClassifier
 from models.codecs.llm_token import MAX_TOKENS
 from models.codecs.model_codec import ModelCodec
@@ -73,18 +73,11 @@ class RawTextCodec(ModelCodec):
         """
         _check_rung(rung)
         dictionary = self._dictionary(task)
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            LEVEL,
-            format=zstandard.FORMAT_ZSTD1_MAGICLESS,
-            write_content_size=0,
-            write_dict_id=0,
-            write_checksum=0,
-        )
-        compressor = zstandard.ZstdCompressor(compression_params=parameters, dict_data=dictionary)
+        zstd = compressor(dictionary)
         out = []
         for sample in samples:
             text = self._model.tokenizer.truncate(sample.text, MAX_TOKENS).encode()
-            frame = compressor.compress(text)
+            frame = zstd.compress(text)
             starts = range(0, len(frame), UNIT_BYTES - 1)
             units = [
                 bytes([number]) + frame[start : start + UNIT_BYTES - 1]

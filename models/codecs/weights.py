@@ -2,7 +2,6 @@
 """Weight files: those that ship with the project, or a folder of the user's."""
 
 import functools
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from models.backbone import Adapters
 from models.codecs.base import CodecError
-
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+from models.fingerprint import SHIPPED as SHIPPED
+from models.fingerprint import file_fingerprint
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def load_weights(codec: str, task: str, folder: Path = SHIPPED) -> CodecWeights:
 
 def _read(path: Path) -> CodecWeights:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        digest = file_fingerprint(path)
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
             meta = json.loads(file.metadata()["semcosim"])

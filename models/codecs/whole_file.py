@@ -18,7 +18,7 @@ from models.codecs.base import (
     ReceivedMessage,
     cut_to_budget,
 )
-from models.codecs.dictionary import LEVEL, get_dictionary
+from models.codecs.dictionary import compressor, get_dictionary
 from models.codecs.image_file import OPERATIONS_PER_PIXEL, UNIT_BYTES, read_picture, write_picture
 from models.codecs.raw_text import OPERATIONS_PER_BYTE
 from models.codecs.rebuilt import answer, check_task
@@ -165,18 +165,8 @@ class TextFileCodec(WholeFileCodec):
             raise CodecError(f'codec {self.name} has one rung, "default", not {rung!r}')
 
     def _write(self, sample: Sample, task: str, rung: str) -> bytes:
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            LEVEL,
-            format=zstandard.FORMAT_ZSTD1_MAGICLESS,
-            write_content_size=0,
-            write_dict_id=0,
-            write_checksum=0,
-        )
-        compressor = zstandard.ZstdCompressor(
-            compression_params=parameters,
-            dict_data=zstandard.ZstdCompressionDict(get_dictionary(task)),
-        )
-        return compressor.compress(sample.text.encode()[:_MAX_TEXT_BYTES])
+        zstd = compressor(zstandard.ZstdCompressionDict(get_dictionary(task)))
+        return zstd.compress(sample.text.encode()[:_MAX_TEXT_BYTES])
 
     def _read(self, data: bytes, task: str) -> Content | None:
         decompressor = zstandard.ZstdDecompressor(

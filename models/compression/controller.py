@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Protocol
 
 from models.compression.profile import DeviceProfile
+from models.fingerprint import SHIPPED, weights_fingerprint
 
-LADDERS = Path(__file__).resolve().parent.parent / "weights" / "ladders.json"
+LADDERS = SHIPPED / "ladders.json"
 _HOPELESS = 0.05
 """Packets that are less likely than this to be in time are not sent."""
 
 
 class LadderError(ValueError):
-    """A ladder that is missing or empty, or a state that no node has; the text says a remedy."""
+    """A ladder that is missing, empty or of other weights, or a state that no node has.
+
+    The text says a remedy.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,7 @@ def measured_ladder(
     operations: float,
     memory_bytes: float,
     path: Path = LADDERS,
+    folder: Path = SHIPPED,
 ) -> tuple[LadderRung, ...]:
     """Return a codec's rungs as they were measured on validation samples and shipped.
 
@@ -214,17 +219,23 @@ def measured_ladder(
         operations: of the device for a typical message.
         memory_bytes: memory traffic of the device for it.
         path: a file as `python -m models.codecs.ladder` writes it.
+        folder: where the codec's weights are.
 
     Raises:
-        LadderError: nothing was measured for the task or the codec.
+        LadderError: nothing was measured for the task or the codec, or with other weights.
     """
+    remedy = f"run `python -m models.codecs.ladder --task {task} --codec {codec}`"
     try:
-        rungs = json.loads(path.read_text())[task][codec]["rungs"]
+        entry = json.loads(path.read_text())[task][codec]
+        rungs = entry["rungs"]
     except (OSError, KeyError):
+        raise LadderError(f"no measured rungs of {codec} for {task} in {path}: {remedy}") from None
+    measured, found = entry.get("weights"), weights_fingerprint(codec, task, folder)
+    if measured != found:
         raise LadderError(
-            f"no measured rungs of {codec} for {task} in {path}: run "
-            f"`python -m models.codecs.ladder --task {task} --codec {codec}`"
-        ) from None
+            f"the rungs of {codec} for {task} in {path} were measured with the weights {measured}, "
+            f"and those in {folder} are {found}: {remedy}"
+        )
     return tuple(
         LadderRung(
             name,

@@ -77,7 +77,7 @@ def play(env: gymnasium.Env, policy: Policy, seed: int) -> float:
 def main() -> None:
     """Train, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=4096)
+    parser.add_argument("--steps", type=int, default=16384)
     parser.add_argument("--duration-s", type=float, default=2.0, help="of an episode")
     parser.add_argument("--seeds", type=int, default=10, help="of the evaluation, how many")
     parser.add_argument("--first-seed", type=int, default=2001, help="of the evaluation")
@@ -90,7 +90,7 @@ def main() -> None:
     env = make(options.duration_s)
     begin = time.perf_counter()
     model = PPO(
-        "MlpPolicy", env, n_steps=64, batch_size=32, learning_rate=3e-3, gamma=0.9,
+        "MlpPolicy", env, n_steps=256, batch_size=64, learning_rate=1e-3, gamma=0.9,
         seed=options.training_seed, device="cpu", policy_kwargs={"log_std_init": 0.0},
     )  # fmt: skip
     model.learn(options.steps, callback=lambda *_: time.perf_counter() - begin < options.limit_s)

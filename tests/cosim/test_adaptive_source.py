@@ -77,16 +77,22 @@ class NarrowLoop(agent_loop.AgentLoop):
         super().transmit(type(send)(send.flow, send.message_id, kept, send.delay_s))
 
 
-def simulate(*, profile=FAST, longest=1000, messages=12):
-    ledger, codec = Ledger(), TwoRungs()
+def make_source(ledger, packing="in-order", *, profile=FAST, messages=0):
     samples = [Sample(str(n), "x", 0) for n in range(messages)]
-    source = AdaptiveSource(
-        node=0, flow=1, arrivals_s=np.arange(1, messages + 1) * 1.0, samples=samples, codec=codec,
-        task="t", rung="auto", budget_bytes=None, profile=profile, deadline_s=0.1,
-        max_packet_bytes=200, ledger=ledger, ladder=LADDER, edge_profile=FAST,
+    return AdaptiveSource(
+        node=0, flow=1, arrivals_s=np.arange(1, messages + 1) * 1.0, samples=samples,
+        codec=TwoRungs(), task="t", rung="auto", budget_bytes=None, profile=profile,
+        deadline_s=0.1, max_packet_bytes=200, ledger=ledger, packing=packing, ladder=LADDER,
+        edge_profile=FAST,
     )  # fmt: skip
+
+
+def simulate(*, profile=FAST, longest=1000, messages=12):
+    ledger = Ledger()
+    source = make_source(ledger, profile=profile, messages=messages)
     for rung in source.rungs:
-        source.set_encoded(codec.encode(samples, task="t", rung=rung), rung)
+        encoded = source.codec.encode(source.samples, task="t", rung=rung)
+        source.set_encoded(encoded, rung)
     NarrowLoop([source, Edge(ledger)], {1: (0, 1)}, longest=longest).run()
     return list(ledger.close_until(float("inf")))
 
@@ -112,6 +118,34 @@ def test_a_device_that_is_too_slow_sends_the_cheapest():
     # 200 ms of encoding and a deadline of 100: nothing can be in time
     found = simulate(profile=SLOW, messages=4)
     assert {m.rung for m in found} == {"short"}
+
+
+def test_a_budget_of_n_packets_sends_n_packets():
+    # 100 units of 10 bytes: a packet of 200 bytes holds (200 - 16) / 10 = 18 of them.
+    # Of 100 units of 10 and 12 bytes in turn, each with its 2-byte length, two take 26 bytes: 7
+    # pairs are 182 of the 184 bytes.
+    for sizes, held in (((10,), 18), ((10, 12), 14)):
+        units = tuple(bytes(sizes[n % len(sizes)]) for n in range(100))
+        message = EncodedMessage("s", "two", "t", "long", units, (1.0,) * 100, 1.0, 0.0)
+        source, dealt = make_source(Ledger()), make_source(Ledger(), "interleaved")
+        for count in (1, 2, 3, 4):
+            cut = source._cut(message, count)
+            assert cut.units == units[: held * count]
+            assert len(source._packets(cut, "in-order")) == count
+            # Dealt out in turn, all long units may fall to one packet: it holds fewer then.
+            cut = dealt._cut(message, count)
+            assert cut.units == units[: len(cut.units)] and len(cut.units) <= held * count
+            assert len(dealt._packets(cut, "interleaved")) == count
+        # Where not even a packet is worth it, the smallest message is left.
+        assert source._cut(message, 0).units == units[:1]
+
+
+def test_a_messages_bytes_count_headers_and_the_lengths_of_its_units():
+    # 15 units of 10 and 12 bytes in turn: 14 in a packet of 16 + 14 * 2 + 7 * 22 = 198 bytes, and
+    # one in a packet of 16 + 2 + 10 = 28.
+    units = tuple(bytes((10, 12)[n % 2]) for n in range(15))
+    message = EncodedMessage("s", "two", "t", "long", units, (1.0,) * 15, 1.0, 0.0)
+    assert make_source(Ledger())._payload_bytes(message) == 198 + 28
 
 
 def test_the_scenario_says_what_is_missing(tmp_path):

@@ -236,6 +236,19 @@ def test_doctor_never_loads_an_llvm(monkeypatch):
     assert not check.ok and "does not exist" in check.detail
 
 
+@pytest.mark.parametrize("command", ["run", "show", "campaign"])
+def test_a_plugin_that_does_not_load_gives_2_and_its_path(command, engine, capsys):
+    # A shared library begins with 7f 45 4c 46 (the ELF specification, figure 1-4); this does not.
+    bad = Path("bad.so")
+    bad.write_bytes(b"text")
+    assert cli.main([command, "hello", "--plugin", str(bad)]) == 2
+    err = capsys.readouterr().err
+    assert "cosim: --plugin bad.so: no shared library" in err and "Traceback" not in err
+    Path("bad.py").write_text("1 / 0\n")
+    assert cli.main([command, "hello", "--plugin", "bad.py"]) == 2
+    assert "--plugin bad.py: ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_light_commands_are_light():
     for arguments in (["--help"], ["show", "demo"], ["scenarios"]):
         code = (

@@ -3,6 +3,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import math
 
 import pytest
@@ -125,6 +126,27 @@ def test_the_shipped_ladder_has_all_named_rungs():
     assert "sentiment" in ladder_tasks("llm-token")
     for rung in ladder:
         assert rung.accuracy_at(1.0) == rung.accuracy and rung.accuracy_at(0.0) == rung.floor
+
+
+def test_a_ladder_of_other_weights_is_refused(tmp_path):
+    # SHA-256 of "abc" begins with ba7816bf 8f01cfea (FIPS 180-4, the standard's example).
+    for name in ("other-sentiment", "shared"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"abc")
+    row = {"n": 1, "bytes_mean": 9.0, "units_mean": 1.0, "curve": [0.5, 0.7]}
+    entry = {"weights": "ba7816bf8f01cfea", "rungs": {"a": row}}
+    bare = {"weights": None, "rungs": {"a": row}}
+    ladders = tmp_path / "ladders.json"
+    ladders.write_text(json.dumps({"sentiment": {"other": entry, "shared": entry, "bare": bare}}))
+
+    def load(codec):
+        places = {"path": ladders, "folder": tmp_path}
+        return measured_ladder("sentiment", codec, operations=1.0, memory_bytes=0.0, **places)
+
+    assert [load(codec)[0].accuracy for codec in ("other", "shared", "bare")] == [0.7] * 3
+    (tmp_path / "other-sentiment.safetensors").write_bytes(b"trained again")
+    remedy = r"ba7816bf8f01cfea.*python -m models\.codecs\.ladder --task sentiment --codec other"
+    with pytest.raises(LadderError, match=remedy):
+        load("other")
 
 
 def test_between_measured_shares_accuracy_is_interpolated():
