@@ -117,7 +117,7 @@ def _setup(
             steps=traffic.local_steps,
             bytes_per_weight=2 if traffic.weight_type == "bfloat16" else 4,
         )
-        deepest = _deepest(placement, traffic, clients)
+        deepest = _deepest(placement, traffic, clients, f"traffic.{entry}")
         cuts = {client: min(cut, deepest[client]) for client, cut in cuts.items()}
     return TrainingSetup(
         design=traffic.design,
@@ -160,9 +160,15 @@ def _setup(
 
 
 def _deepest(
-    placement: Placement, traffic: FinetuningTraffic, clients: Sequence[int]
+    placement: Placement, traffic: FinetuningTraffic, clients: Sequence[int], at: str
 ) -> dict[int, int]:
     """Return the most layers that fit into each client's memory.
+
+    Args:
+        placement: with which it is counted.
+        traffic: the entry.
+        clients: its UEs, ascending.
+        at: the entry's name in messages.
 
     Raises:
         ValueError: nothing fits.
@@ -173,7 +179,11 @@ def _deepest(
         try:
             out[client] = placement.deepest(1e6 * megabytes)
         except ValueError as error:
-            raise ValueError(f"UE {client} cannot train: {error}") from None
+            more = f"{at}.memory_mb" if traffic.memory_mb else f"ues.profile, or {at}.memory_mb"
+            raise ValueError(
+                f"UE {client} cannot train: {error}; give it more ({more}) or let it do less "
+                f"({at}.batch, {at}.max_tokens, {at}.first_layer)"
+            ) from None
     return out
 
 

@@ -38,8 +38,10 @@ class CentralWork:
         """Take a client's samples.
 
         Raises:
-            MessageError: damaged, or too long.
+            MessageError: damaged, too long, or training has begun without them.
         """
+        if self._corpus is not None:
+            raise MessageError("texts that come after training has begun")
         try:
             text = zstandard.ZstdDecompressor().decompress(
                 data[HEADER.size :], max_output_size=MAX_TEXT_BYTES
@@ -56,7 +58,7 @@ class CentralWork:
         self._texts[client] = samples
 
     def load(self) -> None:
-        """Begin with the samples that came."""
+        """Begin with the samples that came; later ones are refused."""
         setup = self._setup
         samples = [s for client in self.clients for s in self._texts[client]]
         spec, values = setup.model.spec, setup.strategy.current()

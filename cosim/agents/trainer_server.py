@@ -85,7 +85,10 @@ class TrainerServer(TransportAgent):
         if self._is_over:
             return
         self.later(self._setup.absent_s, self._look)
-        for client in self.watch.look(self.now_s, self._work.has_sent):
+        given_up, back = self.watch.look(self.now_s, self._work.has_sent)
+        for client in back:
+            self._welcome(client)
+        for client in given_up:
             self._give_up(client)
         for client in self.watch.to_ask():
             self.send(client, HEADER.pack(Kind.PING, 0, 0, 0, 0, 0, 0))
@@ -107,6 +110,13 @@ class TrainerServer(TransportAgent):
             if not self._waiting and session.round == self._round:
                 self._close_round()
 
+    def _welcome(self, client: int) -> None:
+        """Give a client that is there again something to do, where no next round would."""
+        if not self._setup.strategy.asynchronous or self._is_over or self.watch.expects(client):
+            return
+        if self._rounds_of[client] < self._setup.rounds:
+            self._begin_session(client, self._rounds_of[client])
+
     def _begin_round(self) -> None:
         setup = self._setup
         self._round += 1
@@ -118,6 +128,9 @@ class TrainerServer(TransportAgent):
         free = [c for c in self._clients if c not in busy and c not in self.watch.absent]
         chosen = setup.choose(free, self.fit.rate_bps, self.fit.round_s) if free else []
         self._waiting = set(chosen)
+        for client in free:
+            if client not in chosen:
+                self.watch.done(client)  # what it was late with is dropped, it may be silent
         self._work.begin_round(chosen)
         for client in chosen:
             self._begin_session(client, self._round)
@@ -186,8 +199,7 @@ class TrainerServer(TransportAgent):
                     session.late, session.end_s = True, self.now_s
                 self._work.leave(session.client, closed=True)
         self._late_results = []
-        # a late result counts the less the older it is, as with `FedAsync`
-        results = [self._weighted(s) for s in taken]
+        results = [s.weighted(self._round) for s in taken]
         if results:
             setup.strategy.aggregate_fit([*results, *self._work.shares(taken)])
             self._work.merge(taken)
@@ -202,15 +214,6 @@ class TrainerServer(TransportAgent):
             self._begin_round()
         else:
             self._finish()
-
-    def _weighted(self, session: Session) -> FitResult:
-        result = session.result
-        assert result is not None
-        age = self._round - session.round
-        if age == 0:
-            return result
-        examples = max(1, round(result.num_examples * (1 + age) ** -0.5))
-        return FitResult(result.client, result.tensors, examples, result.version)
 
     def _finish(self) -> None:
         """Put the last version into service everywhere."""
@@ -250,7 +253,7 @@ class TrainerServer(TransportAgent):
     def message(self, peer: int, delivery: Delivery) -> None:
         """Take a message of a client."""
         data = delivery.data
-        self.watch.absent.pop(peer, None)
+        was_absent = self.watch.absent.pop(peer, None) is not None
         try:
             kind = Kind(data[0]) if data else None
             if kind is Kind.UPDATE:
@@ -267,6 +270,8 @@ class TrainerServer(TransportAgent):
                 raise MessageError("no message for the server")
         except (MessageError, ValueError) as error:
             self.refused.append(f"client {peer}: {error}")
+        if was_absent:
+            self._welcome(peer)
 
     def _take_rows(self, client: int, delivery: Delivery) -> None:
         setup = self._setup
@@ -284,6 +289,8 @@ class TrainerServer(TransportAgent):
             raise MessageError(f"version {message.version}, expected {session.version}")
         if session.late and not setup.use_late:
             return
+        if setup.strategy.asynchronous:
+            self.watch.expect(client, self.now_s)  # also one that was given up goes on
         self._work.take(session, message, selected=bool(delivery.missing))
 
     def reply(self, client: int, number: int, data: RowMessage, delay_s: float) -> None:
@@ -301,7 +308,10 @@ class TrainerServer(TransportAgent):
         if session is None:
             raise MessageError("a result without a round")
         message: Message = decode_weights(data, setup.device_shapes(session.model.spec.cut))
-        if session.round != message.round or session.result is not None:
+        if session.round != message.round or self._is_over:
+            return  # of an older round: that of the current one is still due
+        self.watch.done(client)
+        if session.result is not None:
             return
         assert message.tensors is not None
         if session.late and not setup.use_late:
@@ -313,7 +323,6 @@ class TrainerServer(TransportAgent):
             session.losses = [message.loss]
         session.result = FitResult(client, tensors, message.samples, message.version)
         session.end_s = self.now_s
-        self.watch.done(client)
         self.fit.measured(
             client,
             took_s=self.now_s - session.start_s,

@@ -40,6 +40,20 @@ class Session:
     used: bool = False
     given_up: bool = False
 
+    def weighted(self, now: int) -> FitResult:
+        """Return the result, which counts the less the older it is, as with `FedAsync`.
+
+        Args:
+            now: round that takes it.
+        """
+        result = self.result
+        assert result is not None
+        age = now - self.round
+        if age == 0:
+            return result
+        examples = max(1, round(result.num_examples * (1 + age) ** -0.5))
+        return FitResult(result.client, result.tensors, examples, result.version)
+
     def rate_bps(self, end: ArqEndpoint, now_s: float) -> float:
         """Return the uplink rate that the client reached, the whole round's if nothing better.
 

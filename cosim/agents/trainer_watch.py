@@ -28,18 +28,22 @@ class Watch:
         """Note that a client is to send something from now on, or already was."""
         self._silent.setdefault(client, (self._endpoints[client].received_bytes, now_s))
 
+    def expects(self, client: int) -> bool:
+        """Return whether something is due of a client."""
+        return client in self._silent
+
     def done(self, client: int) -> None:
         """Note that nothing more is due of a client."""
         self._silent.pop(client, None)
 
-    def look(self, now_s: float, waits: Callable[[int], bool]) -> list[int]:
-        """Return who is given up now, and let those be absent no longer who were heard.
+    def look(self, now_s: float, waits: Callable[[int], bool]) -> tuple[list[int], list[int]]:
+        """Return who is given up now, and who was heard again and is absent no longer.
 
         Args:
             now_s: simulated time.
             waits: whether a client has to wait for others, so that it may be silent.
         """
-        given_up = []
+        given_up, back = [], []
         for client, (before, since_s) in sorted(self._silent.items()):
             heard = self._endpoints[client].received_bytes
             if heard != before or waits(client):
@@ -51,7 +55,8 @@ class Watch:
         for client, before in list(self.absent.items()):
             if self._endpoints[client].received_bytes != before:
                 del self.absent[client]
-        return given_up
+                back.append(client)
+        return given_up, back
 
     def to_ask(self) -> list[int]:
         """Return who is to be asked whether it is there: once, and when the transport gave up."""

@@ -57,7 +57,7 @@ class FinetuningTraffic(BearerSection):
     last_layer: int = quantity(6, "layers at device and edge together", ge=1, le=30)
     rank: int = quantity(4, "of the low-rank changes", ge=1, le=256)
     ranks: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
-        None, "rank of each client, in the order of the UEs; by default all have `rank`"
+        None, "rank of each client, in ascending order of UE numbers; by default all have `rank`"
     )
     adapt_rank: bool = quantity(
         False,
@@ -66,7 +66,8 @@ class FinetuningTraffic(BearerSection):
     )
     cut_layers: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
         None,
-        "layers at the device of each client, in the order of the UEs; by default `cut_layer`",
+        "layers at the device of each client, in ascending order of UE numbers; by default "
+        "`cut_layer`",
     )
     adapt_cut: bool = quantity(
         False,
@@ -75,7 +76,8 @@ class FinetuningTraffic(BearerSection):
     )
     memory_mb: Annotated[tuple[float, ...] | None, Field(strict=False)] = quantity(
         None,
-        "memory for training of each client, for adapt_cut; by default that of the device profile",
+        "memory for training of each client, in ascending order of UE numbers, for adapt_cut; by "
+        "default that of the device profile",
         unit="MB",
     )
     labels_at: Literal["edge", "device"] = quantity(

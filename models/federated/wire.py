@@ -12,7 +12,8 @@ gradients in a compact layout. All little endian::
     6       2     sequences; kinds WEIGHTS, UPDATE and SERVICE: layers at the device
     8       4     version of the global values that the sender works with
     12      4     seed of dropped places
-    16      …     kinds WEIGHTS and UPDATE: samples trained on (4), mean loss (4), safetensors;
+    16      …     kinds WEIGHTS, UPDATE and SERVICE: samples trained on (4), mean loss (4), both
+                  of use in an UPDATE only, and safetensors;
                   other kinds: tokens of each sequence (1 each), positions (1 a token, flag 1),
                   labels (1 a sequence, flag 2), prefix row (4 a value), rows (`SmashedCodec`)
 """

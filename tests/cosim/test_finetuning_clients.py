@@ -10,6 +10,7 @@ import torch
 from models.codecs import ReceivedMessage
 from models.federated.reference import same
 from models.federated.service import SplitLoraCodec
+from models.federated.wire import MessageError
 from models.tasks import get_task
 
 _spec = importlib.util.spec_from_file_location(
@@ -214,3 +215,73 @@ def test_messages_in_service_are_decoded_from_the_senders_cut_on(model):
         [ReceivedMessage(2, {0: message.units[0], 1: other})], task="topic", rung="int8"
     )
     assert mixed == alone
+
+
+def test_an_asynchronous_client_that_comes_back_does_all_its_rounds(model):
+    # The weights never reach client 1 and are lost for good after 20 s. It is given up at 8 s at
+    # the latest and sent a header; the header that is on its way at 30 s is repeated, or the next
+    # one is sent, within 20 s; at the next look, 4 s later, its session begins, at 54 s. Client 0
+    # takes 4 messages of 0.8 s in each of 20 rounds, 64 s, so that the run is not over by then.
+    _, setup, loop = make(
+        model, clients=2, rounds=20, local_steps=1, absent_after_s=4.0, evaluate_samples=0,
+        aggregator="async", stop_when_done=True,
+    )  # fmt: skip
+    loop.deaf_from, loop.deaf_until = {1: 0.0}, {1: 30.0}
+    loop.slow = {0: 0.8}
+    loop.run(until_s=200.0)
+    rounds = rounds_of(setup)
+    assert sorted(zip(rounds["client"], rounds["round"], strict=True)) == [
+        (client, number) for client in (0, 1) for number in range(20)
+    ]
+    back = rounds[rounds["client"] == 1]
+    assert rounds["used"].all() and 30.0 < back["t_start_s"].min() < 54.0 + 1e-6
+    assert loop.events == [] and loop.agents[-1].watch.absent == {}  # the server ended the run
+    # 40 results make version 40. It goes into service 1 s before the end; client 0 hears it after
+    # 0.8 s.
+    assert [setup.bank.at_device(node)[0] for node in (0, 1)] == [40, 40]
+
+
+def test_a_late_client_that_is_left_out_is_not_given_up(model):
+    # Client 1 needs 8 messages of 0.3 s and is late after 1 s; then only client 0 is chosen, whose
+    # 8 messages take 0.8 s. Nothing is due of client 1 for 19 rounds, about 15 s, so it stays a
+    # candidate of every one of the 20 choices.
+    _, setup, loop = make(
+        model, clients=2, rounds=20, round_deadline_s=1.0, absent_after_s=3.0, evaluate_samples=0
+    )
+    loop.slow = {0: 0.1, 1: 0.3}
+    candidates = []
+
+    def choose(free, rate_bps, round_s):
+        candidates.append(list(free))
+        return [0, 1] if len(candidates) == 1 else [0]
+
+    object.__setattr__(setup, "choose", choose)
+    loop.run()
+    assert candidates == [[0, 1]] * 20 and loop.agents[-1].watch.absent == {}
+    assert loop.now_s > 10.0
+
+
+def test_texts_that_come_after_training_began_are_refused(model):
+    # Client 0 has 6 samples. A round is as many steps as all clients would do, 2 for one client;
+    # with client 1 counted in it would be 4 and take about twice as long.
+    agents, _, _ = make(model, clients=2, design="centralised")
+    central, sent = agents[-1]._central, []
+    for client in agents[:-1]:
+        client.send = lambda peer, data: sent.append(data)
+        client.later = lambda delay_s, call: call()
+        client.started()
+    central.take_texts(0, sent[0])
+    central.load()
+    before = central.train_round(0)[1]
+    with pytest.raises(MessageError, match="after training has begun"):
+        central.take_texts(1, sent[1])
+    assert central.clients == [0] and len(central._corpus) == 6
+    assert central.train_round(1)[1] < 1.5 * before
+
+
+def test_too_little_memory_names_what_to_change(model):
+    # Two frozen layers alone are 28.3 MB, see above.
+    with pytest.raises(ValueError, match=r"UE 1 cannot train: .* has 20; ") as error:
+        make(model, clients=2, adapt_cut=True, round_deadline_s=10.0, memory_mb=[500.0, 20.0])
+    for name in ("memory_mb", "batch", "max_tokens", "first_layer"):
+        assert f"traffic.0.{name}" in str(error.value)
