@@ -307,4 +307,5 @@ def test_the_dictionary_is_made_once_and_the_same_again(tmp_path, monkeypatch):
 
 
 def test_weight_files_are_small():
-    assert sum(path.stat().st_size for path in Path(SHIPPED).iterdir()) < 6_000_000
+    # A checkout and a wheel carry them: 30 MB in all at most.
+    assert sum(path.stat().st_size for path in Path(SHIPPED).iterdir()) < 30_000_000
