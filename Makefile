@@ -48,7 +48,7 @@ test-fast: SELECT := -m "not slow"
 bench: setup
 	@for f in benchmarks/*/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
-# Our block error table against Sionna 1.2.2 on TensorFlow, in an environment of its own (1.5 GB, some minutes; no part
+# Our block error table against Sionna 1.2.2 on TensorFlow, in an environment of its own (less than 2 GB, some minutes; no part
 # of the tests). The counts are in build/crosscheck/points.json; a second call measures what is missing.
 CROSSCHECK := build/crosscheck
 $(CROSSCHECK)/.ready: requirements/crosscheck-tensorflow.txt

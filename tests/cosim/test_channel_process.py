@@ -58,6 +58,8 @@ def test_every_producer_can_be_named(scenario, model):
         (['channel.model="rt"'], "channel.scene"),
         (['channel.model="replay"'], "channel.file"),
         (['channel.scene="munich"'], "only with channel.model"),
+        (['channel.model="cdl-a"', "channel.soft_los=true"], "umi.*inf.* and channel.los"),
+        (['channel.los="never"', "channel.soft_los=true"], "channel.soft_los = true"),
         (['channel.model="inh"'], "everybody is indoors"),
     ],
 )
