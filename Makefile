@@ -70,9 +70,11 @@ coverage: setup
 	@mkdir -p $(COVERED)
 	@$(BIN)/cmake -S . -B $(COVERED) -DCOSIM_BUILD_TESTS=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) -DCMAKE_CXX_FLAGS="--coverage -O1 -fno-inline" > $(COVERED)/build.log 2>&1 && $(BIN)/cmake --build $(COVERED) >> $(COVERED)/build.log 2>&1 || { tail -n 40 $(COVERED)/build.log; exit 1; }
 	@find $(COVERED) -name '*.gcda' -delete; rm -f $(COVERED)/python*
-	@COSIM_NS3=$(COVERED)/ns3_scenarios/cosim-ns3 COSIM_TEST_BIN=$(COVERED)/test-bin $(BIN)/python -m pytest --cov --cov-report= -n $(WORKERS) --dist loadfile --timeout 900 || echo "some tests failed: what they cover counts all the same"
-	@$(BIN)/coverage report --data-file $(COVERED)/python | tee $(COVERED)/python.txt | tail -n 1
-	@$(BIN)/gcovr -r . $(COVERED) --filter cosim/bridge/ --filter 'ns3_scenarios/(model|helper|app)/' --gcov-ignore-parse-errors=all --txt $(COVERED)/cpp.txt --txt-summary | grep lines
+	@export COSIM_NS3=$(COVERED)/ns3_scenarios/cosim-ns3 COSIM_TEST_BIN=$(COVERED)/test-bin; failed="echo some tests failed: what they cover counts all the same"; \
+	 $(BIN)/python -m pytest --cov --cov-report= --timeout 900 $(ALONE) || $$failed; \
+	 $(BIN)/python -m pytest --cov --cov-append --cov-report= --timeout 900 -n $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) || $$failed
+	@$(BIN)/coverage report --data-file $(COVERED)/python | tee $(COVERED)/report-python.txt | tail -n 1
+	@$(BIN)/gcovr -r . $(COVERED) --filter cosim/bridge/ --filter 'ns3_scenarios/(model|helper|app)/' --gcov-ignore-parse-errors=all --txt $(COVERED)/report-cpp.txt --txt-summary | grep lines
 
 # The site in build/site; a warning is an error.
 docs: setup
