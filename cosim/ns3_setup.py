@@ -17,7 +17,7 @@ from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, Se
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
 from cosim.scenario.radio import SCHEDULERS
-from cosim.scenario.sources import SourceTraffic, TcpTraffic
+from cosim.scenario.sources import LoadTraffic, TcpTraffic
 from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve
 from sionna_phy.abstraction import BlerTable
@@ -156,7 +156,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.
             lines.append(f"{common} kind=semantic discard=1 notify={int(traffic.notify)}")
-        elif isinstance(traffic, SourceTraffic):
+        elif isinstance(traffic, LoadTraffic):
             count = len(plan.ue_positions_m) if traffic.ues == "all" else len(traffic.ues)
             discard = "" if traffic.budget_s is None else " discard=1"
             kind = (

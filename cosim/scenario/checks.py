@@ -13,7 +13,7 @@ from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.retrieval import RetrievalTraffic
-from cosim.scenario.sources import SourceTraffic, TokenTraffic
+from cosim.scenario.sources import LoadTraffic, TokenTraffic
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic, Traffic
 
 TDD_PERIODS_MS = (0.5, 0.625, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)
@@ -424,7 +424,7 @@ def _retrieval(traffic: RetrievalTraffic, at: str) -> Iterator[Problem]:
         yield Problem(f"{at}.sync", show(traffic.sync), f'"none" with base = "{traffic.base}"')
 
 
-def _load(scenario: Scenario, traffic: CbrTraffic | SourceTraffic, at: str) -> Iterator[Problem]:
+def _load(scenario: Scenario, traffic: CbrTraffic | LoadTraffic, at: str) -> Iterator[Problem]:
     if traffic.stop_s <= traffic.start_s:
         yield Problem(
             f"{at}.stop_s", show(traffic.stop_s), f"after {at}.start_s = {traffic.start_s:g}"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """[[traffic]] tables of load by traffic models, which ns-3 generates."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from cosim.scenario.base import quantity
@@ -13,8 +14,8 @@ FILE_QUEUE_BYTES = 16_000_000
 """Room for files, whose packets all come at once."""
 
 
-class SourceTraffic(BearerSection):
-    """What all traffic models have in common."""
+class LoadTraffic(BearerSection):
+    """What traffic models and TCP have in common."""
 
     direction: Literal["dl", "ul"] = quantity("dl", "to or from the UE")
     ues: UeSelection = quantity("all", 'which UEs: "all" or a list of numbers from 0')
@@ -43,13 +44,17 @@ class SourceTraffic(BearerSection):
         90, "priority level, 1 comes first", source="TS 23.501 table 5.7.4-1", ge=1, le=127
     )
 
+
+class SourceTraffic(LoadTraffic, ABC):
+    """A traffic model: a class of the ns-3 module makes its packets."""
+
+    @abstractmethod
     def source_class(self) -> str:
         """Return the name of ns-3's class of this model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def attributes(self, ues: int) -> dict[str, Any]:
         """Return the attributes of ns-3's class, for one of `ues` UEs."""
-        raise NotImplementedError
 
     def ns3_source(self, ues: int) -> str:
         """Return the model as ns-3 writes it: ns3::Class[Attribute=Value|...]."""
@@ -231,7 +236,7 @@ class FullBufferTraffic(SourceTraffic):
         return {"Backlog": self.backlog_bytes}
 
 
-class TcpTraffic(SourceTraffic):
+class TcpTraffic(LoadTraffic):
     """Bulk data over ns-3's TCP, as much as it carries."""
 
     kind: Literal["tcp"] = quantity(..., "tcp: bulk data over TCP")
