@@ -25,42 +25,6 @@ using namespace ns3;
 namespace
 {
 
-/// Two cells, equally far at half of the time; 30 dB are crossed in all.
-class CrossingGains : public NrChannelSource
-{
-  public:
-    CrossingGains(uint32_t prbs, Time duration)
-        : m_prbs(prbs),
-          m_duration(duration)
-    {
-    }
-
-    void Advance(Time now) override
-    {
-        const double share = std::min(now.GetSeconds() / m_duration.GetSeconds(), 1.0);
-        for (const uint32_t cell : {0, 1})
-        {
-            const double db = -90.0 - 30.0 * (cell == 0 ? share : 1.0 - share);
-            m_gains[cell].assign(m_prbs, static_cast<float>(std::pow(10.0, db / 10.0)));
-        }
-    }
-
-    std::span<const float> GetGains(uint32_t cell, uint32_t, uint32_t) const override
-    {
-        return m_gains[cell];
-    }
-
-    uint32_t GetLayers() const override
-    {
-        return 1;
-    }
-
-  private:
-    uint32_t m_prbs;               //!< of all parts
-    Time m_duration;               //!< of the way
-    std::vector<float> m_gains[2]; //!< by cell
-};
-
 /// A network with two FDD bandwidth parts: 50 PRBs of 180 kHz and 12 of 360 kHz.
 class TwoParts
 {
@@ -352,7 +316,7 @@ class NrPartsHandoverTestCase : public TestCase
                     " kind=cbr rate_bps=1e6 packet_bytes=500 start_s=0 stop_s=1.8 rlc=am\n";
         }
         TwoParts bench(text,
-                       Create<CrossingGains>(TwoParts::PRBS[0] + TwoParts::PRBS[1], Seconds(2)));
+                       Create<CrossingChannel>(TwoParts::PRBS[0] + TwoParts::PRBS[1], Seconds(2)));
         std::set<uint32_t> before;
         std::set<uint32_t> after;
         for (const auto& slot : bench.sink->slots)

@@ -25,48 +25,6 @@ namespace
 constexpr uint32_t PRBS = 25;
 constexpr double FLOAT_ROUNDING = 1e-7; // gains are floats, with 6e-8 of relative rounding
 
-/// Two cells between which every UE walks: in dB, gains cross at half of the time.
-class CrossingChannel : public NrChannelSource
-{
-  public:
-    void SetWay(double fromDb, double toDb, Time duration)
-    {
-        m_fromDb = fromDb;
-        m_toDb = toDb;
-        m_duration = duration;
-        Advance(Time(0));
-    }
-
-    void Advance(Time now) override
-    {
-        const double share = std::min(now.GetSeconds() / m_duration.GetSeconds(), 1.0);
-        for (const uint32_t cell : {0, 1})
-        {
-            const double along = cell == 0 ? share : 1.0 - share;
-            const double db = m_fromDb + (m_toDb - m_fromDb) * along;
-            m_gains[cell].assign(PRBS, static_cast<float>(std::pow(10.0, db / 10.0)));
-        }
-    }
-
-    std::span<const float> GetGains(uint32_t cell, uint32_t ue, uint32_t layer) const override
-    {
-        (void)ue;
-        (void)layer;
-        return m_gains[cell];
-    }
-
-    uint32_t GetLayers() const override
-    {
-        return 1;
-    }
-
-  private:
-    double m_fromDb{0.0};
-    double m_toDb{0.0};
-    Time m_duration;
-    std::vector<float> m_gains[2];
-};
-
 /// A network with two cells on the 5 MHz FDD carrier of the bench.
 class TwoCells
 {
@@ -84,8 +42,7 @@ class TwoCells
         auto phy = NrTestBench::MakePhy(carrier, [](uint32_t mcs, double snrDb) {
             return 1.0 / (1.0 + std::exp(2.0 * (snrDb - NrTestBench::Threshold(mcs))));
         });
-        auto channel = CreateObject<CrossingChannel>();
-        channel->SetWay(-90.0, -120.0, Seconds(seconds));
+        auto channel = Create<CrossingChannel>(PRBS, Seconds(seconds));
         const auto setup = SimulationSetup::Parse("duration_s " + std::to_string(seconds) +
                                                   "\ncell 0 0 0 10\ncell 1 400 0 10\n"
                                                   "ue 0 100 0 1.5 cell=0\n" +

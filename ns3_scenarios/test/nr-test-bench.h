@@ -5,6 +5,8 @@
 #include "nr-constant-channel-source.h"
 #include "nr-ran.h"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,6 +25,43 @@ class KeepingSink : public NrTraceSink
     std::vector<cosim::sim::SlotRecord> slots;       //!< transport blocks
     std::vector<cosim::sim::PacketRecord> packets;   //!< packets
     std::vector<cosim::sim::CounterRecord> counters; //!< at the end
+};
+
+/// Two cells between which every UE walks: in dB, gains go from -90 to -120 and cross at half of
+/// the time.
+class CrossingChannel : public NrChannelSource
+{
+  public:
+    CrossingChannel(uint32_t prbs, Time duration)
+        : m_prbs(prbs),
+          m_duration(duration)
+    {
+    }
+
+    void Advance(Time now) override
+    {
+        const double share = std::min(now.GetSeconds() / m_duration.GetSeconds(), 1.0);
+        for (const uint32_t cell : {0, 1})
+        {
+            const double db = -90.0 - 30.0 * (cell == 0 ? share : 1.0 - share);
+            m_gains[cell].assign(m_prbs, static_cast<float>(std::pow(10.0, db / 10.0)));
+        }
+    }
+
+    std::span<const float> GetGains(uint32_t cell, uint32_t, uint32_t) const override
+    {
+        return m_gains[cell];
+    }
+
+    uint32_t GetLayers() const override
+    {
+        return 1;
+    }
+
+  private:
+    uint32_t m_prbs;               //!< of all parts
+    Time m_duration;               //!< of the way
+    std::vector<float> m_gains[2]; //!< by cell
 };
 
 /**
