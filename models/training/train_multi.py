@@ -54,7 +54,7 @@ class MultiConfig:
     samples: tuple[int, ...] = (6800, 9000, 9000, 12000)
     validation_samples: int = 300
     blind_steps: int = 200
-    steps: int = 3000
+    steps: int = 1600
     batch: tuple[int, ...] = (3, 5, 4, 6)
     cut: int = 4
     last: int = 12
