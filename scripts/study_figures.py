@@ -179,6 +179,7 @@ def controller(results: pd.DataFrame) -> plt.Figure:
     axis.axhline(0.0, color="grey", lw=0.8)
     axis.set_ylabel("auto is ahead by (right answers in time / s)")
     axis.grid(alpha=0.3)
+    plt.setp(axis.get_xticklabels(), rotation=20, ha="right")
     return figure
 
 
@@ -244,11 +245,11 @@ def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
-             "controller": controller, "importance": importance}[name]  # fmt: skip
+             "controller": controller, "battery": controller, "importance": importance}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     results = load(folder)
     figure = drawn(results)
-    if name == "controller":
+    if drawn is controller:
         by_place(folder, results)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{name}.svg", metadata={"Date": None})
