@@ -8,7 +8,7 @@
     python scripts/study_figures.py battery campaigns/battery docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"controller" and "battery" also print shares by place and device, from the messages of the runs in the folder.
+"controller" and "battery" also print shares by place and device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
