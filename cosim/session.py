@@ -28,7 +28,7 @@ from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
 from cosim.truth_replay import SampledBlock
-from cosim.workload import Workload
+from cosim.workload import Workload, refusals
 from sionna_phy.abstraction import beta_of, load_bler_table
 
 WAIT_S = 0.25
@@ -246,6 +246,7 @@ class Session:
                 for key, tally in sorted(evaluator.offline.items())
             },
             "counters": self._recorder.counters,
+            "refused": refusals(self._workload.agents),
             "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
             "eesm_betas": self._plan.scenario.mac.eesm_betas,
             "channel": {

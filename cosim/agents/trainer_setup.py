@@ -42,6 +42,8 @@ class TrainingSetup:
         book: where `rounds` rows go.
         test: for the accuracy in the trace, None for no evaluation.
         adapt_rank: clients with a slow uplink get a lower rank.
+        fitting: (client, layers) → the highest rank that fits into its memory; None without
+            adapt_rank.
         weight_type: number type of weights on the air.
         absent_s: a client that sent nothing for so long while it was waited for is given up.
     """
@@ -65,6 +67,7 @@ class TrainingSetup:
     test: Corpus | None
     evaluate_every: int
     adapt_rank: bool
+    fitting: Callable[[int, int], int] | None
     keep_tokens: float
     error_feedback: bool
     lossy: bool
