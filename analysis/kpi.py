@@ -52,7 +52,7 @@ def answers(messages: pd.DataFrame, duration_s: float) -> list[dict[str, Any]]:
 def _answer(group: pd.DataFrame, duration_s: float) -> dict[str, Any]:
     count = len(group)
     correct = int(group["correct"].sum())
-    complete = group["units_received"] == group["units_sent"]
+    complete = (group["units_received"] == group["units_sent"]) & (group["units_sent"] > 0)
     on_time = group["on_time"].astype(bool)
     offline = group["offline_correct"].dropna().astype(bool)
     delay_ms = (group["t_decoded_s"] - group["t_created_s"]).to_numpy(np.float64) * 1e3

@@ -143,9 +143,11 @@ class Evaluator:
         offline: Decoded,
     ) -> Verdict:
         count = len(message.encoded.units)
-        complete = len(in_time) == message.units_sent
+        # A message of which nothing was sent is never complete.
+        complete = bool(in_time) and len(in_time) == message.units_sent
         nan = float("nan")
         times = [at for at, _ in message.received.values()]
+        whole = bool(times) and len(times) == message.units_sent
         at_deadline_s = message.deadline_s if in_time else nan
         decoded_s = max(times) + latency_s if complete else at_deadline_s
         return Verdict(
@@ -153,7 +155,7 @@ class Evaluator:
             decoded=judged.decoded,
             offline=offline,
             mask=bytes(1 if number in in_time else 0 for number in range(count)),
-            delivered_s=max(times) if len(message.received) == message.units_sent else nan,
+            delivered_s=max(times) if whole else nan,
             decoded_s=decoded_s,
             on_time=bool(in_time),
             complete=complete,

@@ -28,7 +28,7 @@ def feedback_flows(plan: Plan) -> dict[int, int]:
 
 
 def source_kind(
-    flow: Flow, answered: Mapping[int, int], edge_profile: DeviceProfile
+    flow: Flow, answered: Mapping[int, int], edge_profile: DeviceProfile, duration_s: float
 ) -> tuple[type[SemanticSource], dict[str, Any]]:
     """Return the class of a flow's source and what it takes beyond `SemanticSource`.
 
@@ -36,6 +36,7 @@ def source_kind(
         flow: an uplink flow.
         answered: of `feedback_flows`.
         edge_profile: the edge server's.
+        duration_s: of the run.
 
     Raises:
         LadderError: the rung is to be chosen, and the codec's were not measured for the task.
@@ -46,7 +47,11 @@ def source_kind(
     if traffic.rung == AUTO:
         # Operations and bytes are those of each message, not of a typical one.
         ladder = measured_ladder(traffic.task, traffic.codec, operations=0.0, memory_bytes=0.0)
-        return AdaptiveSource, {"ladder": ladder, "edge_profile": edge_profile}
+        return AdaptiveSource, {
+            "ladder": ladder,
+            "edge_profile": edge_profile,
+            "duration_s": duration_s,
+        }
     if flow.number not in answered:
         return SemanticSource, {}
     flows: Sequence[int] = (answered[flow.number],)

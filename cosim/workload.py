@@ -2,6 +2,7 @@
 """The agents of a run, with every sample encoded before simulated time starts."""
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from cosim.agents.book import Book
 from cosim.agents.registry import AgentContext, make_agents
 from cosim.agents.semantic_harq import SemanticAsker
 from cosim.agents.semantic_sink import SemanticSink
-from cosim.agents.semantic_source import SemanticSource
+from cosim.agents.semantic_source import Battery, SemanticSource
 from cosim.evaluation import Evaluator
 from cosim.feedback import feedback_flows, source_kind
 from cosim.ledger import Ledger
@@ -86,6 +87,10 @@ def build_workload(
     codecs: dict[str, Codec] = {}
     tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
     sources: list[SemanticSource] = []
+    battery_j = scenario.ues.battery_j
+    batteries = {
+        flow.ue: Battery(math.inf if battery_j is None else battery_j) for flow, _ in semantic
+    }
     for flow, traffic in semantic:
         service = services.get(traffic.task) if traffic.codec == SERVICE_CODEC else None
         codec = service or codecs.setdefault(
@@ -100,7 +105,7 @@ def build_workload(
         samples = tasks[traffic.task].test
         arrivals_s = plan.arrivals_s(flow)
         chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
-        kind, extra = source_kind(flow, answered, edge_profile)
+        kind, extra = source_kind(flow, answered, edge_profile, scenario.run.duration_s)
         sources.append(
             kind(
                 node=flow.ue,
@@ -116,6 +121,7 @@ def build_workload(
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
                 packing=traffic.packing,
+                battery=batteries[flow.ue],
                 **extra,
             )
         )

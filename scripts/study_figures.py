@@ -5,9 +5,10 @@
     python scripts/study_figures.py separation campaigns/separation docs/images/studies
     python scripts/study_figures.py learning campaigns/learning docs/images/studies
     python scripts/study_figures.py controller campaigns/controller docs/images/studies
+    python scripts/study_figures.py battery campaigns/battery docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"controller" also prints shares by place and device, from the messages of the runs in the folder.
+"controller" and "battery" also print shares by place and device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
@@ -179,6 +180,7 @@ def controller(results: pd.DataFrame) -> plt.Figure:
     axis.axhline(0.0, color="grey", lw=0.8)
     axis.set_ylabel("auto is ahead by (right answers in time / s)")
     axis.grid(alpha=0.3)
+    plt.setp(axis.get_xticklabels(), rotation=20, ha="right")
     return figure
 
 
@@ -244,11 +246,12 @@ def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
-             "controller": controller, "importance": importance}[name]  # fmt: skip
+             "controller": controller, "battery": controller,
+             "importance": importance}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     results = load(folder)
     figure = drawn(results)
-    if name == "controller":
+    if drawn is controller:
         by_place(folder, results)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{name}.svg", metadata={"Date": None})

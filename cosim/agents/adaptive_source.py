@@ -9,6 +9,7 @@ cost in bytes: an idealised feedback channel.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ class AdaptiveSource(SemanticSource):
     Args:
         ladder: the rungs, as measured on validation samples.
         edge_profile: the edge server's; its decoder's latency is taken off the time.
+        duration_s: simulated time for which its battery should last.
         options: of `SemanticSource`.
 
     Attributes:
@@ -36,11 +38,17 @@ class AdaptiveSource(SemanticSource):
     """
 
     def __init__(
-        self, *, ladder: Sequence[LadderRung], edge_profile: DeviceProfile, **options: Any
+        self,
+        *,
+        ladder: Sequence[LadderRung],
+        edge_profile: DeviceProfile,
+        duration_s: float = math.inf,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._ladder = {rung.name: rung for rung in ladder}
         self._edge_profile = edge_profile
+        self._duration_s = duration_s
         self._by_rung: dict[str, Sequence[EncodedMessage]] = {}
         self._under_way: list[Message] = []
         self._before: dict[int, float] = {}
@@ -66,7 +74,7 @@ class AdaptiveSource(SemanticSource):
         self._encoded = {number: chosen}
         actions = super().handle(event)
         message = self._ledger.find((self._flow << MESSAGE_NUMBER_BITS) | number)
-        if message is not None:
+        if message is not None and message.units_sent:
             self._under_way.append(message)
             self._before[message.message_id] = queue_bytes
         return actions
@@ -78,6 +86,7 @@ class AdaptiveSource(SemanticSource):
             rate_bps=0.0,  # the link's estimate says more
             device_busy_s=max(0.0, self._device_free_s - now_s),
             queue_bytes=queue_bytes,
+            battery_j=self._allowance_j(number, now_s),
             edge_s=max(self._edge_s(name, message) for name, message in candidates.items()),
         )
         rungs = self._rungs_of(candidates)
@@ -89,6 +98,22 @@ class AdaptiveSource(SemanticSource):
         if choice.budget_bytes is None:
             return choice.rung, chosen
         return choice.rung, self._cut(chosen, choice.budget_bytes // self._max_packet_bytes)
+
+    def _allowance_j(self, number: int, now_s: float) -> float:
+        """Return what a message may take so that the battery lasts: an equal share of the rest.
+
+        Messages come as often as they did so far. What one leaves the next ones have; the last of
+        it is spent when less than the cheapest rung's energy would be the share.
+        """
+        left_j = self._battery.left_j
+        if math.isinf(left_j) or number == 0:
+            return left_j
+        to_come = 1.0 + number / now_s * max(0.0, self._duration_s - now_s)
+        cheapest_j = min(
+            self._profile.energy_j(m[number].operations, m[number].memory_bytes)
+            for m in self._by_rung.values()
+        )
+        return min(left_j, max(left_j / to_come, cheapest_j))
 
     def _cut(self, message: EncodedMessage, count: int) -> EncodedMessage:
         """Return a message with the most important units only: those of its first `count` packets.
@@ -146,14 +171,14 @@ class AdaptiveSource(SemanticSource):
             known = message.units_by(now_s - ACK_S)
             whole = len(known) == message.units_sent
             if whole or message.deadline_s + ACK_S <= now_s:
-                self._enter(message, known, whole)
+                self._learn_from(message, known, whole)
             else:
                 still.append(message)
                 queue_bytes += message.bytes_app * (1 - len(known) / message.units_sent)
         self._under_way = still
         return queue_bytes
 
-    def _enter(self, message: Message, known: Mapping[int, bytes], whole: bool) -> None:
+    def _learn_from(self, message: Message, known: Mapping[int, bytes], whole: bool) -> None:
         """Tell the link's estimate of a message's first and last packet, and of one that is late.
 
         What was under way before it had to arrive first, so it counts with the size.

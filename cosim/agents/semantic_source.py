@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A UE's sender: samples arrive, the device part of a codec encodes them, their units are sent."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +16,31 @@ from models.compression import DeviceProfile
 MESSAGE_NUMBER_BITS = 32
 
 
+@dataclass(slots=True)
+class Battery:
+    """What a UE's encoders may still spend; all its flows share it.
+
+    Attributes:
+        left_j: energy left, J; infinity on the mains.
+    """
+
+    left_j: float = math.inf
+
+    def spend(self, energy_j: float) -> bool:
+        """Take this much, or nothing and return False if there is less."""
+        if energy_j > self.left_j:
+            return False
+        self.left_j -= energy_j
+        return True
+
+
 class SemanticSource(Agent):
     """Sends one message of `task` through `codec` at every arrival of a sample.
 
     All samples are encoded in batches before the simulation starts: what a message contains does
     not depend on simulated time, only when it is sent does. The device works on one sample at a
-    time, so a sample that arrives while another is being encoded waits for it.
+    time, so a sample that arrives while another is being encoded waits for it. A sample for which
+    the battery has no energy left is not encoded, and nothing of it is sent.
 
     Args:
         node: the UE.
@@ -33,6 +54,7 @@ class SemanticSource(Agent):
         packing: the packetiser's policy.
         ledger: where sent messages are entered for the `messages` trace.
         flows: downlink flows whose packets it is told.
+        battery: the UE's; None: it is on the mains.
     """
 
     def __init__(
@@ -52,8 +74,10 @@ class SemanticSource(Agent):
         ledger: Ledger,
         packing: str = "in-order",
         flows: Sequence[int] = (),
+        battery: Battery | None = None,
     ) -> None:
         super().__init__(node=node, flows=flows)
+        self._battery = battery or Battery()
         self._flow = flow
         self._arrivals_s = [float(t) for t in arrivals_s]
         self.samples = tuple(samples)
@@ -91,7 +115,7 @@ class SemanticSource(Agent):
             return self._next_timer(0, event.t_s)
         if event.kind is EventKind.TIMER:
             return [
-                self._send(event.token, event.t_s),
+                *self._send(event.token, event.t_s),
                 *self._next_timer(event.token + 1, event.t_s),
             ]
         return ()
@@ -117,37 +141,58 @@ class SemanticSource(Agent):
             numbers=numbers,
         )
 
-    def _send(self, number: int, now_s: float) -> Send:
+    def _send(self, number: int, now_s: float) -> list[Send]:
+        """Encode and send a message; return nothing to send if the battery is too empty for it."""
         encoded = self._encoded[number]
+        energy_j = self._profile.energy_j(encoded.operations, encoded.memory_bytes)
+        if not self._battery.spend(energy_j):
+            self._enter(number, now_s, math.nan, packets=[], energy_j=0.0, sent=set())
+            return []
         started_s = max(now_s, self._device_free_s)
         encoded_s = started_s + self._profile.latency_s(encoded.operations, encoded.memory_bytes)
         self._device_free_s = encoded_s
         first = self._first_numbers(number, len(encoded.units))
         packets = self._pack(number, first)
-        message_id = (self._flow << MESSAGE_NUMBER_BITS) | number
-        deadline_s = now_s + self._deadline_s
-        self._ledger.sent(
-            Message(
-                message_id=message_id,
-                node=self.node,
+        sent = None if first is None else set(first)
+        message = self._enter(
+            number, now_s, encoded_s, packets=packets, energy_j=energy_j, sent=sent
+        )
+        return [
+            Send(
                 flow=self._flow,
-                task=self.task,
-                codec=self.codec,
-                rung=self.rung,
-                sample=self.samples[number],
-                encoded=encoded,
-                created_s=now_s,
-                encoded_s=encoded_s,
-                deadline_s=deadline_s,
-                bytes_app=sum(len(packet.data) for packet in packets),
-                energy_j=self._profile.energy_j(encoded.operations, encoded.memory_bytes),
-                sent=None if first is None else set(first),
+                message_id=message.message_id,
+                packets=packets,
+                delay_s=encoded_s - now_s,
+                deadline_s=message.deadline_s,
             )
-        )
-        return Send(
+        ]
+
+    def _enter(
+        self,
+        number: int,
+        now_s: float,
+        encoded_s: float,
+        *,
+        packets: Sequence[Packet],
+        energy_j: float,
+        sent: set[int] | None,
+    ) -> Message:
+        """Enter a message into the ledger."""
+        message = Message(
+            message_id=(self._flow << MESSAGE_NUMBER_BITS) | number,
+            node=self.node,
             flow=self._flow,
-            message_id=message_id,
-            packets=packets,
-            delay_s=encoded_s - now_s,
-            deadline_s=deadline_s,
+            task=self.task,
+            codec=self.codec,
+            rung=self.rung,
+            sample=self.samples[number],
+            encoded=self._encoded[number],
+            created_s=now_s,
+            encoded_s=encoded_s,
+            deadline_s=now_s + self._deadline_s,
+            bytes_app=sum(len(packet.data) for packet in packets),
+            energy_j=energy_j,
+            sent=sent,
         )
+        self._ledger.sent(message)
+        return message

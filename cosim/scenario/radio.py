@@ -135,6 +135,15 @@ class UesSection(Section):
         max_length=1000,
     )
 
+    battery_j: float | None = quantity(
+        None,
+        "energy that each UE's encoders of semantic traffic may spend in the run; by default as "
+        "much as they need",
+        unit="J",
+        ge=0.0,
+        le=1e9,
+    )
+
     def profile_of(self, ue: int) -> str:
         """Return the name of a UE's device profile."""
         return self.profiles[ue % len(self.profiles)] if self.profiles else self.profile

@@ -107,7 +107,7 @@ MESSAGES = TableSpec(
         Column("t_delivered_s", _F, "last unit arrived; null if any never did", "s", optional=True),
         Column("t_decoded_s", _F, "decision was there; null without any unit", "s", optional=True),
         Column("deadline_s", _F, "simulated time of the deadline", "s", optional=True),
-        Column("units_sent", _I, "units of the message"),
+        Column("units_sent", _I, "units of the message that were sent; 0: the battery was empty"),
         Column("units_received", _I, "units that arrived in time to be decoded"),
         Column("bytes_app", _L, "UDP payload bytes of all its packets", "bytes"),
         Column(

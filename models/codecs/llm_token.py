@@ -4,8 +4,10 @@
 Device: the first layers, then a linear bottleneck, a scalar quantiser and an importance for each
 token. Edge: the bottleneck's inverse, the remaining layers with low-rank changes, and a head.
 Tokens that did not arrive are left out of the edge's sequence; the others keep their positions.
+A rung may name a smaller version of the device's layers (`models.compression.device_models`).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.backbone import BackboneError
 from models.backbone.packing import spans, tiled_linear
 from models.codecs.base import (
     CodecError,
@@ -35,6 +38,12 @@ from models.codecs.quantiser import (
 from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED, CodecWeights, load_weights
+from models.compression.device_models import (
+    DEVICE_MODELS,
+    DeviceModel,
+    device_fingerprint,
+    device_model,
+)
 from models.tasks import Sample
 
 MAX_TOKENS = 64
@@ -59,10 +68,11 @@ class LlmTokenCodec(ModelCodec):
         self._cut = cut
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
+        self._devices: dict[tuple[str, int], DeviceModel] = {}
 
     @property
     def rungs(self) -> tuple[str, ...]:
-        """Return the ladder; any d<n>-int<b>[-top<k>] works too."""
+        """Return the ladder; any d<n>-int<b>[-top<k>][-<device model>] works too."""
         return codec_rungs(self.name)
 
     @property
@@ -75,8 +85,11 @@ class LlmTokenCodec(ModelCodec):
     ) -> list[EncodedMessage]:
         """Return one message a sample; see `Codec.encode`."""
         point, weights = self._rung(rung), self._weights(task)
+        device = device_fingerprint(point.device)
         keys = [
-            content_key(self.fingerprint, weights.fingerprint, "encode", repr(point), s.text)
+            content_key(
+                self.fingerprint, weights.fingerprint, device, "encode", repr(point), s.text
+            )
             for s in samples
         ]
         values = self._store.fill(
@@ -98,7 +111,7 @@ class LlmTokenCodec(ModelCodec):
     ) -> EncodedMessage:
         tokens, units, importance = value
         kept, scores = cut_to_budget([bytes.fromhex(u) for u in units], importance, budget_bytes)
-        operations, traffic = self._model.geometry.cost(tokens, weights.cut)
+        operations, traffic = self._device(self._rung(rung), weights).cost(tokens)
         # the bottleneck's and the importance's products
         matrix = weights.tensors["encoder"].numel() + self._model.geometry.hidden
         return EncodedMessage(
@@ -127,8 +140,9 @@ class LlmTokenCodec(ModelCodec):
         ]
         lengths = [len(row) for row in numbers]
         positions = np.concatenate([np.arange(1, length + 1) for length in lengths])
-        hidden = self._model.run(
-            self._model.embed([token for row in numbers for token in row]),
+        device = self._device(point, weights).model
+        hidden = device.run(
+            device.embed([token for row in numbers for token in row]),
             torch.from_numpy(positions),
             lengths,
             0,
@@ -157,7 +171,7 @@ class LlmTokenCodec(ModelCodec):
                 self.fingerprint,
                 weights.fingerprint,
                 "decode",
-                repr(point),
+                repr(dataclasses.replace(point, device="")),  # the same units, the same answer
                 *(bytes([position]) + levels.tobytes() for position, levels in rows.items()),
             )
             for rows in messages
@@ -189,7 +203,7 @@ class LlmTokenCodec(ModelCodec):
         return operations + 2.0 * tokens * matrix, traffic + 4.0 * matrix
 
     def _rung(self, name: str) -> Rung:
-        point = parse_rung(DEFAULT_RUNG if name == "default" else name)
+        point = parse_rung(DEFAULT_RUNG if name == "default" else name, DEVICE_MODELS)
         if point.vector:
             raise CodecError(f"codec {self.name} has no codebooks: rung {name!r} is not one of it")
         return point
@@ -203,6 +217,15 @@ class LlmTokenCodec(ModelCodec):
                 f"{weights.cut}, not {self._cut}; leave cut out or train others"
             )
         return weights
+
+    def _device(self, point: Rung, weights: CodecWeights) -> DeviceModel:
+        key = (point.device, weights.cut)
+        if key not in self._devices:
+            try:
+                self._devices[key] = device_model(self._model, point.device, weights.cut)
+            except BackboneError as error:
+                raise CodecError(f"codec {self.name}, device model: {error}") from None
+        return self._devices[key]
 
     def _edge(self, task: str) -> EdgeClassifier:
         if task not in self._edges:

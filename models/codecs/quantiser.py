@@ -13,7 +13,7 @@ Trans. Information Theory 6(1), 1960: 0.996 σ steps for 2 bits, 0.335 σ for 4,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ MAX_POSITION = 255
 GROUP = 4
 """Values that one number of a codebook stands for."""
 
-_NAME = re.compile(r"d(\d{1,3})-(?:int(\d{1,2})|(vq))(?:-top(\d{1,3}))?(-flat)?")
+_NAME = re.compile(r"d(\d{1,3})-(?:int(\d{1,2})|(vq))(?:-top(\d{1,3}))?(-flat)?(?:-([a-z]\w*))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Rung:
         max_units: tokens sent at most, the most important ones; None: all.
         flat: units stay in the order of the message and matter equally: importance is switched off.
         vector: learned codebooks quantise `GROUP` values together, 8 bits each.
+        device: version of the device's layers, "" for the language model's own.
     """
 
     dimensions: int
@@ -51,6 +52,7 @@ class Rung:
     max_units: int | None = None
     flat: bool = False
     vector: bool = False
+    device: str = ""
 
     @property
     def levels(self) -> int:
@@ -63,18 +65,24 @@ class Rung:
         return 1 + -(-self.levels * self.bits // 8)
 
 
-def parse_rung(name: str) -> Rung:
-    """Return the rung of a name such as "d16-int4" or "d8-int4-top16".
+def parse_rung(name: str, devices: Collection[str] = ()) -> Rung:
+    """Return the rung of a name such as "d16-int4" or "d8-int4-top16-student".
+
+    Args:
+        name: of the rung.
+        devices: versions of the device's layers that the codec has.
 
     Raises:
         CodecError: the name is none, or its numbers are out of range.
     """
     match = _NAME.fullmatch(name)
-    if match is None:
+    device = match[6] or "" if match else ""
+    if match is None or (device and device not in devices):
+        own = f"; -{', -'.join(devices)} after it: a smaller model at the device" if devices else ""
         raise CodecError(
             f"rung {name!r} is unknown: write d<dimensions>-int<bits>, or "
             "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16; -flat at the end "
-            "switches importance off"
+            f"switches importance off{own}"
         )
     vector = match[3] is not None
     dimensions, bits = int(match[1]), 8 if vector else int(match[2])
@@ -86,7 +94,7 @@ def parse_rung(name: str) -> Rung:
             f"rung {name!r}: dimensions go from 1 to {MAX_DIMENSIONS}, bits are one of "
             f"{', '.join(map(str, STEPS))}, and at least one token is sent"
         )
-    return Rung(dimensions, bits, top, match[5] is not None, vector)
+    return Rung(dimensions, bits, top, match[5] is not None, vector, device)
 
 
 def quantise(values: Tensor, bits: int) -> Tensor:

@@ -101,14 +101,16 @@ def _with(weights: str, *names: str) -> Callable[[], tuple[str, ...]]:
 
 _DIMENSIONS = r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?(-flat)?"
 _CODEBOOKS = r"d(4|8|12|16|20|24|28|32)-vq(-top[1-9]\d{0,2})?(-flat)?"
+_DEVICES = r"(-(student|drop|w8))?"
 _QUALITY = r"q([1-9]|[1-9]\d|100)"
 _QUALITIES = ("default", "q10", "q25", "q50", "q75", "q90")
 
 _ENTRIES: dict[str, _Entry] = {
     "llm-token": _Entry(
         _llm_token,
-        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4"),
-        _DIMENSIONS,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4",
+         "d16-int4-student", "d8-int4-student", "d8-int4-top8-student"),
+        _DIMENSIONS + _DEVICES,
         33,  # a position and 32 values of 8 bits
         _shipped("llm-token"),
     ),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a model costs a device, smaller versions of it, and which to use when.
 
-May import: the standard library and models.fingerprint; `variants` also models.backbone, torch and
-torchao, and `export_device` beside these models.codecs, models.tasks and LiteRT's packages.
+May import: the standard library and models.fingerprint; `variants` and `device_models` also
+models.backbone, torch and torchao, and `export_device` beside these models.codecs, models.tasks and
+LiteRT's packages.
 """
 
 from models.compression.controller import (

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""The device's layers in a smaller version, by the name that a rung ends with.
+
+"student": two layers and one linear map for the two after them. "drop": without the layer of the
+least block influence. "w8": products in 8 bits (torchao, extra `device`). The edge stays as it is
+and is not trained anew: what a smaller device costs in accuracy is measured.
+
+The student and the choice of the dropped layer are of one language model; the file that ships with
+the project says of which, and how `python -m models.training.distil_student` made it.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from models.backbone import Backbone, BackboneError
+from models.compression.variants import compress, weight_bytes
+from models.fingerprint import SHIPPED, file_fingerprint
+
+DEVICE_MODELS = ("student", "drop", "w8")
+STUDENT = SHIPPED / "device-student.safetensors"
+
+
+@dataclass(frozen=True)
+class DeviceModel:
+    """Layers before the cut.
+
+    Attributes:
+        model: runs them, as layers 0 to `cut`.
+        cut: layers that it stands for.
+        layers: that are left.
+        matrix: weights of the linear map that stands for the others.
+        weight_bytes: of the left layers' matrices, if these are not the language model's own.
+    """
+
+    model: Backbone
+    cut: int
+    layers: int
+    matrix: int = 0
+    weight_bytes: int | None = None
+
+    def cost(self, tokens: int) -> tuple[float, float]:
+        """Return operations and bytes of memory traffic for a text; see `Geometry.cost`."""
+        geometry = self.model.geometry
+        operations, traffic = geometry.cost(tokens, self.layers)
+        if self.weight_bytes is not None:
+            own = self.layers * geometry.parameters_per_layer * geometry.bytes_per_weight
+            traffic += self.weight_bytes - own
+        if self.matrix:
+            operations += 2.0 * self.matrix * tokens
+            traffic += 4.0 * self.matrix + 8 * tokens * geometry.hidden
+        return operations, traffic
+
+
+def device_model(backbone: Backbone, name: str, cut: int, path: Path = STUDENT) -> DeviceModel:
+    """Return the layers before the cut in the version of a name; "" is the model itself.
+
+    Args:
+        backbone: the whole language model.
+        name: "" or one of `DEVICE_MODELS`.
+        cut: layers at the device.
+        path: the student's file.
+
+    Raises:
+        BackboneError: no such version, or it was made for another model or cut, or torchao is
+            missing.
+    """
+    if name == "":
+        return DeviceModel(backbone, cut, cut)
+    if name == "w8":
+        every = range(cut)
+        small = compress(backbone, int8_layers=every)
+        return DeviceModel(small, cut, cut, weight_bytes=weight_bytes(backbone, every, every))
+    if name not in DEVICE_MODELS:
+        raise BackboneError(f"no device model is named {name!r}; known: {', '.join(DEVICE_MODELS)}")
+    student, meta = _read(path)
+    if (meta["backbone"], meta["last"]) != (backbone.name, cut):
+        raise BackboneError(
+            f"{path.name} is of {meta['backbone']} cut after layer {meta['last']}, not of "
+            f"{backbone.name} cut after {cut}: python -m models.training.distil_student makes one"
+        )
+    if name == "drop":
+        return DeviceModel(compress(backbone, drop=[meta["drop"]]), cut, cut - 1)
+    first = int(meta["first"])
+    small = compress(backbone, drop=range(first, cut), maps={first: student})
+    return DeviceModel(small, cut, first, matrix=student.numel())
+
+
+@functools.cache
+def _read(path: Path):  # type: ignore[no-untyped-def]
+    remedy = "python -m models.training.distil_student makes one"
+    try:
+        with safe_open(path, framework="pt") as file:
+            student = file.get_tensor("student").float()
+            return student, json.loads(file.metadata()["semcosim"])
+    except FileNotFoundError:
+        raise BackboneError(f"{path} is missing: {remedy}") from None
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise BackboneError(f"{path} is damaged or of another format ({error}): {remedy}") from None
+
+
+def device_fingerprint(name: str, path: Path = STUDENT) -> str:
+    """Return what a result depends on beside the language model's own fingerprint."""
+    return f"{name}-{file_fingerprint(path)}" if name in ("student", "drop") else name
