@@ -16,7 +16,7 @@ from cosim.plan import Plan, has_feedback
 from cosim.scenario import AgentTraffic, FinetuningTraffic, RetrievalTraffic, SemanticTraffic
 from cosim.scenario.bearer import bearer_options
 from cosim.scenario.layout import HandoverSection
-from cosim.scenario.radio import SCHEDULERS
+from cosim.scenario.mac import SCHEDULERS
 from cosim.scenario.sources import LoadTraffic, TcpTraffic
 from cosim.scenario.traffic import Traffic
 from cosim.utility import UtilityCurve

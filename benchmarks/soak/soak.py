@@ -10,12 +10,21 @@ Where other programs use /dev/shm, in a namespace of its own:
 Each run is the shipped scenario `hello` on a constant channel, with another seed; every fiftieth is
 run twice, and must give the same traces. After each run there must be no child process, no more
 file descriptors and threads than after the third run, nothing new in /dev/shm and in the folder of
-temporary files. Memory is reported, with the slope of the last half, and must not grow by more than
-20 MB over it (with fewer than 100 runs, caches are still being filled).
+temporary files. Memory is reported, with the slope of the last half. What the process itself has
+written (anonymous memory: heaps, arrays) must not grow by more than 20 MB over it (with fewer than
+100 runs, caches are still being filled). What it has mapped of files (libraries, the language
+model's weights) is reported beside it: it grows whenever something is read for the first time, as
+when a run has a sentence whose results are not yet in the cache folder, and the kernel drops it
+when memory is short.
+
+When memory jumps by more than 10 MB from one run to the next, the mappings that grew are printed:
+a file, the heap of the C library or one of its arenas (both "heap"), or memory that somebody asked
+the kernel for, with what of it is in huge pages: the kernel may fill those up by itself.
 """
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -31,6 +40,10 @@ from cosim.traces import trace_hashes
 SETTINGS = ("channel.model=constant", "run.duration_s=0.05", "ues.count=2")
 WARM = 3
 GROWTH_BYTES = 20e6
+JUMP_BYTES = 10e6
+ARENA_BYTES = 64 << 20  # glibc: HEAP_MAX_SIZE, to which each further arena's heap is aligned
+
+Mapping = tuple[int, int]  # resident bytes, of them in huge pages
 
 
 def state() -> dict[str, int]:
@@ -47,8 +60,45 @@ def state() -> dict[str, int]:
     }
 
 
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes() -> tuple[int, int]:
+    """Return resident memory of the process's own, and that of mapped files."""
+    found = dict(re.findall(r"(Rss\w+):\s+(\d+) kB", Path("/proc/self/status").read_text()))
+    return int(found["RssAnon"]) * 1024, int(found["RssFile"]) * 1024
+
+
+def mappings() -> dict[str, Mapping]:
+    """Return what is resident, by the file mapped or by the place of memory without one."""
+    out: dict[str, Mapping] = {}
+    name = ""
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        words = line.split(maxsplit=5)
+        if head := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            start, end = (int(v, 16) for v in head.groups())
+            name = words[5] if len(words) > 5 else ""
+            if not name and start % ARENA_BYTES == 0 and end - start <= ARENA_BYTES:
+                name = f"[heap of an arena] {start:x}"
+            # The end stays when a mapping grows downwards, the start when it grows upwards.
+            name = name or f"[anonymous] {start:x}-{end:x}, {(end - start) / 1e6:.1f} MB mapped"
+            out.setdefault(name, (0, 0))
+        elif words[0] == "Rss:":
+            out[name] = (out[name][0] + int(words[1]) * 1024, out[name][1])
+        elif words[0] == "AnonHugePages:":
+            out[name] = (out[name][0], out[name][1] + int(words[1]) * 1024)
+    return out
+
+
+def grown(before: dict[str, Mapping], after: dict[str, Mapping], most: int = 12) -> list[str]:
+    """Return a line for each of the mappings that changed most, the largest change first."""
+    rows = []
+    for name in before.keys() | after.keys():
+        (old, old_huge), (new, new_huge) = before.get(name, (0, 0)), after.get(name, (0, 0))
+        rows.append((new - old, new_huge - old_huge, name))
+    rows.sort(key=lambda r: -abs(r[0]))
+    return [
+        f"    {change / 1e6:+.1f} MB ({huge / 1e6:+.1f} MB in huge pages) {name}"
+        for change, huge, name in rows[:most]
+        if abs(change) >= 1e5
+    ]
 
 
 def one_run(seed: int, folder: Path) -> dict[str, str]:
@@ -65,34 +115,52 @@ def one_run(seed: int, folder: Path) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
-    runs = parser.parse_args().runs
+    parser.add_argument("--first", type=int, default=1, help="seed of the first run")
+    options = parser.parse_args()
+    runs, offset = options.runs, options.first - 1
     started = time.perf_counter()
-    memory: list[int] = []
+    memory: list[tuple[int, int]] = []
+    mapped: dict[str, Mapping] = {}
     first: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="semcosim-soak-") as root:
         # Other programs' temporary files are none of ours.
         os.environ["TMPDIR"] = tempfile.tempdir = str(Path(root) / "tmp")
         Path(tempfile.tempdir).mkdir()
         for seed in range(1, runs + 1):
-            hashes = one_run(seed, Path(root) / str(seed))
-            if seed % 50 == 0 and one_run(seed, Path(root) / f"{seed}-again") != hashes:
+            hashes = one_run(offset + seed, Path(root) / str(seed))
+            if seed % 50 == 0 and one_run(offset + seed, Path(root) / f"{seed}-again") != hashes:
                 sys.exit(f"run {seed} did not repeat")
             memory.append(resident_bytes())
+            before, mapped = mapped, mappings()
+            if seed > WARM and abs(sum(memory[-1]) - sum(memory[-2])) > JUMP_BYTES:
+                print(f"run {seed}: {in_words(memory[-2])}, then {in_words(memory[-1])}",
+                      *grown(before, mapped), sep="\n", flush=True)  # fmt: skip
             now = state()
             if seed == WARM:
                 first = now
             elif seed > WARM:
-                grown = {k: (first[k], v) for k, v in now.items() if v > first[k]}
-                if grown:
-                    sys.exit(f"after run {seed}: {grown}")
+                left = {k: (first[k], v) for k, v in now.items() if v > first[k]}
+                if left:
+                    sys.exit(f"after run {seed}: {left}")
             if seed % max(runs // 10, 1) == 0:
                 print(f"{seed} runs, {time.perf_counter() - started:.0f} s, "
-                      f"{memory[-1] / 1e6:.0f} MB", flush=True)  # fmt: skip
+                      f"{in_words(memory[-1])}", flush=True)  # fmt: skip
     half = memory[len(memory) // 2 :]
-    slope = statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
-    print(f"{runs} runs, nothing left behind; memory grows by {slope / 1e3:.1f} kB a run")
-    if runs >= 100 and slope * len(half) > GROWTH_BYTES:
-        sys.exit(f"memory grew by {slope * len(half) / 1e6:.0f} MB over the last {len(half)} runs")
+    own, files = (_slope([m[kind] for m in half]) for kind in (0, 1))
+    print(f"{runs} runs, nothing left behind; own memory grows by {own / 1e3:.1f} kB a run, "
+          f"mapped files by {files / 1e3:.1f} kB")  # fmt: skip
+    if runs >= 100 and own * len(half) > GROWTH_BYTES:
+        sys.exit(
+            f"own memory grew by {own * len(half) / 1e6:.0f} MB over the last {len(half)} runs"
+        )
+
+
+def in_words(memory: tuple[int, int]) -> str:
+    return f"{memory[0] / 1e6:.0f} MB and {memory[1] / 1e6:.0f} MB of mapped files"
+
+
+def _slope(values: list[int]) -> float:
+    return statistics.linear_regression(range(len(values)), values).slope if values[1:] else 0.0
 
 
 if __name__ == "__main__":

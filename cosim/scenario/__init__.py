@@ -10,12 +10,9 @@ from cosim.scenario.errors import Problem, ScenarioError
 from cosim.scenario.export import json_schema
 from cosim.scenario.finetuning import FinetuningTraffic
 from cosim.scenario.loader import find_scenario, load_scenario, shipped_scenarios
+from cosim.scenario.mac import MacSection
 from cosim.scenario.model import Cell, Scenario
-from cosim.scenario.radio import (
-    GnbSection,
-    MacSection,
-    UesSection,
-)
+from cosim.scenario.radio import GnbSection, UesSection
 from cosim.scenario.retrieval import RetrievalTraffic
 from cosim.scenario.run import ModelsSection, ProfileOverride, RunSection, TracesSection
 from cosim.scenario.traffic import AgentTraffic, CbrTraffic, SemanticTraffic

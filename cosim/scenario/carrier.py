@@ -9,44 +9,8 @@ from cosim.scenario.base import Section, quantity
 
 
 class BandwidthPart(Section):
-    """A further bandwidth part above the first: a carrier of its own with all cells and UEs."""
+    """A bandwidth part: a carrier of its own with all cells and UEs."""
 
-    bandwidth_mhz: int = quantity(
-        20,
-        "its bandwidth; with the numerology it gives the number of PRBs",
-        unit="MHz",
-        source="TS 38.101-1/-2 table 5.3.2-1",
-        ge=3,
-        le=2000,
-    )
-    numerology: int = quantity(
-        1, "subcarrier spacing is 15 kHz x 2^numerology", source="TS 38.211 table 4.2-1", ge=0, le=6
-    )
-    tdd_pattern: str = quantity(
-        "DDDSU",
-        "one letter a slot as in carrier.tdd_pattern; not used with fdd",
-        source="TS 38.213 clause 11.1",
-        min_length=1,
-        max_length=160,
-    )
-
-    @property
-    def slot_s(self) -> float:
-        """Return the duration of a slot in seconds."""
-        return 1e-3 / float(2**self.numerology)
-
-
-class CarrierSection(Section):
-    """The carrier and its frame structure."""
-
-    frequency_hz: float = quantity(
-        3.5e9,
-        "centre frequency: FR1 0.41 to 7.125 GHz or FR2 24.25 to 71 GHz",
-        unit="Hz",
-        source="TS 38.101-1/-2 clause 5.1",
-        ge=0.41e9,
-        le=71e9,
-    )
     bandwidth_mhz: int = quantity(
         20,
         "channel bandwidth; with the numerology it gives the number of PRBs",
@@ -62,7 +26,6 @@ class CarrierSection(Section):
         ge=0,
         le=6,
     )
-    duplex: Literal["tdd", "fdd"] = quantity("tdd", "time or frequency division duplex")
     tdd_pattern: str = quantity(
         "DDDSU",
         "one letter a slot: D downlink, U uplink, S special (downlink, guard, uplink control); "
@@ -71,6 +34,25 @@ class CarrierSection(Section):
         min_length=1,
         max_length=160,
     )
+
+    @property
+    def slot_s(self) -> float:
+        """Return the duration of a slot in seconds."""
+        return 1e-3 / float(2**self.numerology)
+
+
+class CarrierSection(BandwidthPart):
+    """The carrier and its frame structure: the first bandwidth part, and what all parts share."""
+
+    frequency_hz: float = quantity(
+        3.5e9,
+        "centre frequency: FR1 0.41 to 7.125 GHz or FR2 24.25 to 71 GHz",
+        unit="Hz",
+        source="TS 38.101-1/-2 clause 5.1",
+        ge=0.41e9,
+        le=71e9,
+    )
+    duplex: Literal["tdd", "fdd"] = quantity("tdd", "time or frequency division duplex")
     parts: Annotated[tuple[BandwidthPart, ...], Field(strict=False)] = quantity(
         (),
         "further bandwidth parts, [[carrier.parts]], each above the one before; bandwidth_mhz, "
@@ -80,19 +62,9 @@ class CarrierSection(Section):
     )
 
     @property
-    def slot_s(self) -> float:
-        """Return the duration of a slot of the first bandwidth part in seconds."""
-        return 1e-3 / float(2**self.numerology)
-
-    @property
     def all_parts(self) -> tuple[BandwidthPart, ...]:
-        """Return all bandwidth parts, the first one included."""
-        first = BandwidthPart(
-            bandwidth_mhz=self.bandwidth_mhz,
-            numerology=self.numerology,
-            tdd_pattern=self.tdd_pattern,
-        )
-        return (first, *self.parts)
+        """Return all bandwidth parts, this one included, which is the first."""
+        return (self, *self.parts)
 
     @property
     def total_bandwidth_mhz(self) -> int:

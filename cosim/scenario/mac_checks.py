@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Checks of the MAC section against the rest of the scenario."""
 
-import difflib
 from collections.abc import Iterator
 
 from cosim.scenario import names
 from cosim.scenario.errors import Problem, show
+from cosim.scenario.mac import OWN_SCHEDULER, SCHEDULERS, MacSection
 from cosim.scenario.model import Scenario
-from cosim.scenario.radio import OWN_SCHEDULER, SCHEDULERS, MacSection
+from cosim.scenario.wording import near
 
 
 def mac_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -38,12 +38,11 @@ def mac_problems(scenario: Scenario) -> Iterator[Problem]:
 def _scheduler(key: str, name: str | None) -> Iterator[Problem]:
     if name is None or name in SCHEDULERS or OWN_SCHEDULER.fullmatch(name):
         return
-    close = difflib.get_close_matches(name[:100], SCHEDULERS, n=1)
     yield Problem(
         f"mac.{key}",
         show(name),
         f"one of {', '.join(SCHEDULERS)}, or a class of your own, ns3::Name",
-        f"did you mean {show(close[0])}?" if close else None,
+        near(name, SCHEDULERS),
     )
 
 
@@ -70,8 +69,7 @@ def _python(mac: MacSection) -> Iterator[Problem]:
     if used and mac.python_scheduler is None:
         yield Problem("mac.python_scheduler", "", f'is needed with "python"; {listed}', remedy)
     elif used and mac.python_scheduler not in known:
-        close = difflib.get_close_matches(str(mac.python_scheduler)[:100], known, n=1)
-        hint = f"did you mean {show(close[0])}?" if close else remedy
+        hint = near(str(mac.python_scheduler), known) or remedy
         yield Problem("mac.python_scheduler", show(mac.python_scheduler), listed, hint)
     if mac.python_action == "prbs" and mac.python_period_slots != 1:
         yield Problem(

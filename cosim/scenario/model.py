@@ -18,12 +18,8 @@ from cosim.scenario.layout import (
     MobilitySection,
     hexagonal_cells,
 )
-from cosim.scenario.radio import (
-    GnbSection,
-    MacSection,
-    PositionM,
-    UesSection,
-)
+from cosim.scenario.mac import MacSection
+from cosim.scenario.radio import GnbSection, PositionM, UesSection
 from cosim.scenario.run import (
     ModelsSection,
     ProfileOverride,
@@ -128,7 +124,7 @@ class Scenario(Section):
     @property
     def prb_counts(self) -> tuple[int, ...]:
         """Return the physical resource blocks of each bandwidth part (TS 38.101 table 5.3.2-1)."""
-        from cosim.scenario.checks import frequency_range, prbs
+        from cosim.scenario.carrier_checks import frequency_range, prbs
 
         fr = frequency_range(self.carrier.frequency_hz)
         counts = [prbs(p.bandwidth_mhz, p.numerology, fr) for p in self.carrier.all_parts]

@@ -86,17 +86,26 @@ KPI = {
 }  # fmt: skip
 
 
-def write_run(folder: Path, *, with_slots=True, finish=True, with_rows=True) -> Path:
+def write_run(
+    folder: Path,
+    *,
+    with_slots=True,
+    finish=True,
+    with_rows=True,
+    messages=MESSAGES,
+    slot_table=None,
+    settings=(),
+) -> Path:
     """Write the run; two seconds of messages and no drain."""
-    scenario = load_scenario("hello", ["run.duration_s=2.0", "run.drain_s=0.1"])
+    scenario = load_scenario("hello", ["run.duration_s=2.0", "run.drain_s=0.1", *settings])
     manifest = Manifest.start(folder, scenario)
     tables = None if with_slots else ("messages", "packets", "kpis")
     with TraceSet(folder, tables=tables) as traces:
         if with_rows:
-            columns = {key: [row[key] for row in MESSAGES] for key in MESSAGES[0]}
+            columns = {key: [row[key] for row in messages] for key in messages[0]}
             traces.append("messages", columns)
             traces.append("packets", packets(PACKETS))
-            traces.append("slots", slots(SLOTS))
+            traces.append("slots", slot_table or slots(SLOTS))
             traces.append("kpis", KPI)
     if finish:
         offline = {

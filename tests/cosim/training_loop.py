@@ -5,13 +5,11 @@ import importlib.util
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from cosim.agents.book import Book
 from cosim.finetuning import build_trainers
 from cosim.plan import make_plan
 from cosim.scenario.loader import validate
-from models.backbone import BackboneError
 from models.compression import get_profile
 from models.federated import SplitModel, SplitSpec, get_strategy
 from models.federated.reference import choose_samples, run_round
@@ -42,11 +40,8 @@ def scenario_of(clients=2, **options):
 
 
 def small_model():
-    try:
-        spec = SplitSpec(first=1, cut=2, last=3, rank=2, labels=6)
-        return SplitModel(spec, precision="float32")
-    except BackboneError as error:
-        pytest.skip(str(error))
+    spec = SplitSpec(first=1, cut=2, last=3, rank=2, labels=6)
+    return SplitModel(spec, precision="float32")
 
 
 def make(model, clients=2, loop=None, **options):

