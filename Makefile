@@ -11,7 +11,10 @@ SCENARIO ?= demo
 export OMP_NUM_THREADS ?= 1
 
 NATIVE := CMakeLists.txt $(shell find cosim ns3_scenarios \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -not -path '*/test/*' -not -path '*/examples/*')
-ALONE := tests/bridge tests/cosim/test_faults.py
+# What measures reaction times, or keeps both cores busy by itself; compiling, as the other tests of the bridge do, is neither.
+ALONE := $(addprefix tests/bridge/test_,channels.py endurance.py faults.py ns3ai.py) tests/cosim/test_faults.py
+# Whole files go to a worker, those with slow tests first (tests/conftest.py): a long one at the end would run by itself.
+BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 WORKERS ?= 2
 
 .PHONY: help setup coverage demo test test-fast cpp-tests bench docs lint format clean crosscheck-tensorflow
@@ -38,10 +41,10 @@ demo: setup
 cpp-tests: setup
 	@$(BIN)/cmake -S . -B build/editable -DCOSIM_BUILD_TESTS=ON > build/cpp-tests.log 2>&1 && $(BIN)/cmake --build build/editable >> build/cpp-tests.log 2>&1 || { tail -n 40 build/cpp-tests.log; exit 1; }
 
-# What measures reaction times runs alone; the rest as WORKERS files at a time.
+# First what must run alone, then the rest as WORKERS files at a time.
 test test-fast: cpp-tests
 	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest $(SELECT) $(ALONE)
-	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest $(SELECT) -n $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%)
+	@COSIM_TEST_BIN=$(CURDIR)/build/editable/test-bin $(BIN)/python -m pytest $(SELECT) $(BESIDE)
 
 test-fast: SELECT := -m "not slow"
 
@@ -72,7 +75,7 @@ coverage: setup
 	@find $(COVERED) -name '*.gcda' -delete; rm -f $(COVERED)/python*
 	@export COSIM_NS3=$(COVERED)/ns3_scenarios/cosim-ns3 COSIM_TEST_BIN=$(COVERED)/test-bin; failed="echo some tests failed: what they cover counts all the same"; \
 	 $(BIN)/python -m pytest --cov --cov-report= --timeout 900 $(ALONE) || $$failed; \
-	 $(BIN)/python -m pytest --cov --cov-append --cov-report= --timeout 900 -n $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) || $$failed
+	 $(BIN)/python -m pytest --cov --cov-append --cov-report= --timeout 900 $(BESIDE) || $$failed
 	@$(BIN)/coverage report --data-file $(COVERED)/python | tee $(COVERED)/report-python.txt | tail -n 1
 	@$(BIN)/gcovr -r . $(COVERED) --filter cosim/bridge/ --filter 'ns3_scenarios/(model|helper|app)/' --gcov-ignore-parse-errors=all --txt $(COVERED)/report-cpp.txt --txt-summary | grep lines
 

@@ -63,10 +63,11 @@ def started() -> Iterator[Callable[..., Bridge]]:
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """No test leaves a descriptor, a segment or a process."""
+    beside = "PYTEST_XDIST_WORKER" in os.environ  # other tests' segments come and go
     shared, mine = _shared_memory(), len(os.listdir("/proc/self/fd"))
     yield
     gc.collect()  # a mapping goes with the last view into it
-    assert _shared_memory() <= shared
+    assert beside or _shared_memory() <= shared
     assert len(os.listdir("/proc/self/fd")) <= mine
     assert not [
         path
