@@ -9,8 +9,8 @@
     python scripts/study_figures.py multi-task campaigns/multi-task docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"multi-task" also prints a table a bandwidth and gain; "controller" and "battery" print shares by place
-and device, from the runs' messages.
+"multi-task" also prints a table a bandwidth and gain; "controller" and "battery" print shares by
+place and device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
