@@ -10,6 +10,7 @@ Bands and brackets are 95 % intervals of Student's t over seeds. A second table 
 after the last round less that of the first setting in the same cell, paired by seed.
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -24,9 +25,16 @@ from analysis.metrics import wilson_interval
 from cosim.traces import read_trace
 
 
+@functools.cache
+def rounds_of(folder: Path) -> pd.DataFrame:
+    """Return a run's rounds."""
+    return read_trace(folder, "rounds")
+
+
+@functools.cache
 def curve(folder: Path) -> pd.DataFrame:
     """Return end time, megabytes so far and accuracy of each round that was evaluated."""
-    rounds = read_trace(folder, "rounds")
+    rounds = rounds_of(folder)
     by_round = rounds.groupby("round").agg(
         t_end_s=("t_end_s", "max"),
         up=("bytes_up", "sum"),
@@ -71,7 +79,7 @@ def table(runs: dict[str, dict[int, Path]]) -> None:
           "repeated and headers, up | accuracy |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")
     for name, folders in runs.items():
-        rounds = pd.concat([read_trace(f, "rounds").assign(run=str(f)) for f in folders.values()])
+        rounds = pd.concat([rounds_of(f).assign(run=str(f)) for f in folders.values()])
         spans = rounds.groupby(["run", "round"]).agg(s=("t_start_s", "min"), e=("t_end_s", "max"))
         up, down = rounds["bytes_up"].mean() / 1e3, rounds["bytes_down"].mean() / 1e3
         more = 1 - rounds["payload_up"].sum() / rounds["bytes_up"].sum()
