@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from analysis.intervals import over_seeds, paired_difference
+from analysis.metrics import wilson_interval
 from analysis.semantic_table import semantic_table
 from cosim.traces import read_trace
 
@@ -217,22 +218,44 @@ def importance(results: pd.DataFrame) -> plt.Figure:
 
 
 def multi_task(results: pd.DataFrame) -> plt.Figure:
-    """All tasks and codecs over the channel's mean gain, a row of panels a bandwidth."""
-    widths, tasks = (sorted(results[n].unique()) for n in ("carrier.bandwidth_mhz", "task"))
+    """All tasks and codecs over the channel's mean gain, a row of panels a bandwidth.
+
+    Intervals are Wilson's, over the messages of all seeds.
+    """
+    results["way"] = results["codec"] + " " + results["rung"].replace("d8-int4", "default")
+    by = ["carrier.bandwidth_mhz", "task", "way", "channel.gain_db"]
+    found = results.groupby(by)[["correct", "messages"]].sum().reset_index()
+    ways = list(dict.fromkeys(found["way"]))
+    widths, tasks = (sorted(found[name].unique()) for name in by[:2])
     figure, axes = plt.subplots(
         len(widths), len(tasks), figsize=(9, 5), sharex=True, sharey=True, layout="constrained"
     )
     for row, width in zip(axes, widths, strict=True):
         for axis, task in zip(row, tasks, strict=True):
-            mine = (results["carrier.bandwidth_mhz"] == width) & (results["task"] == task)
-            lines(axis, results[mine], "channel.gain_db", ["codec", "rung"], "accuracy")
-            axis.set_ylabel("")
+            for number, way in enumerate(ways):
+                mine = (found[by[0]] == width) & (found["task"] == task) & (found["way"] == way)
+                part = found[mine]
+                if part.empty:
+                    continue
+                y = part["correct"] / part["messages"]
+                pairs = zip(part["correct"], part["messages"], strict=True)
+                bounds = [wilson_interval(c, n) or (0.0, 1.0) for c, n in pairs]
+                low = [v - b[0] for v, b in zip(y, bounds, strict=True)]
+                high = [b[1] - v for v, b in zip(y, bounds, strict=True)]
+                axis.errorbar(
+                    part[by[3]] + 0.15 * (number - 2), y, yerr=[low, high], label=way,
+                    capsize=2, color=f"C{number}", marker="osD^v"[number % 5], ms=4, lw=1,
+                )  # fmt: skip
             axis.set_title(f"{task}, {width:g} MHz", fontsize=9)
-            axis.legend(fontsize=6)
+            axis.set_ylim(0.0, 1.0)
+            axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("mean channel gain / dB")
     for row in axes:
         row[0].set_ylabel("accuracy")
+    labels = {label: line for axis in axes.flat for line, label in zip(
+        *axis.get_legend_handles_labels(), strict=True)}  # fmt: skip
+    figure.legend(labels.values(), labels, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
