@@ -267,13 +267,14 @@ def by_channel(folder: Path, results: pd.DataFrame) -> None:
         for row in semantic_table(
             [folder / "runs" / n for n in group["run"].unique()]
         ).itertuples():
-            outage = "-" if math.isnan(row.accepted_outage) else f"{row.accepted_outage:.2f}"
+            outage = "-" if pd.isna(row.accepted_outage) else f"{row.accepted_outage:.2f}"
             right = row.bytes_air_per_correct
+            right = "-" if pd.isna(right) else f"{right:.0f}"
             cells = [
                 f"{width:g}", f"{gain:g}", f"{sinr_db:.1f}", row.task, f"`{row.codec}` {row.rung}",
                 row.messages, f"{row.accuracy:.3f}",
                 f"{row.accuracy_low:.3f}-{row.accuracy_high:.3f}", f"{row.token_success:.2f}",
-                f"{right:.0f}", f"{1e6 * row.semantic_efficiency:.0f}",
+                right, f"{1e6 * row.semantic_efficiency:.0f}",
                 f"{row.goodput_per_mhz:.3f}", f"{row.coverage:.2f}", outage,
             ]  # fmt: skip
             print("| " + " | ".join(map(str, cells)) + " |")
