@@ -20,7 +20,7 @@ def verdict(found: Any) -> dict[str, Any] | None:
         less expected, in standard deviations that they have if the prediction is right; None if
         there is none), of first transmissions; under `retransmissions` the same of the others, and
         `bler_again`, the share of the repeats lost before that was lost after, too (None if none
-        was).
+        was), and `bler_again_predicted`, by the simulator's rule.
     """
     if not isinstance(found, dict) or not found.get("fraction"):
         return None
@@ -29,7 +29,11 @@ def verdict(found: Any) -> dict[str, Any] | None:
     if isinstance(again, dict):
         before = again["errors_before"]
         share = again["errors"] / before if before else None
-        judged["retransmissions"] = _judged(again, found["repeats"]) | {"bler_again": share}
+        rule = again["expected_again"] / before if before and "expected_again" in again else None
+        judged["retransmissions"] = _judged(again, found["repeats"]) | {
+            "bler_again": share,
+            "bler_again_predicted": rule,
+        }
     return judged
 
 
@@ -57,6 +61,8 @@ def sentence(found: dict[str, Any] | None) -> str:
         text += (
             f"; of {again['errors_before']} lost before, {again['bler_again']:.3f} were lost again"
         )
+        if again["bler_again_predicted"] is not None:
+            text += f", predicted {again['bler_again_predicted']:.3f}"
     return text + "."
 
 

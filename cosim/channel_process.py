@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cosim.plan import Plan
     from cosim.scenario import Scenario
 
+START_TIMEOUT_S = 3600.0
 WITHOUT_SIONNA = ("constant", "distance", "replay", "rt")
 """Models that compute in this process without Sionna; traced rays come from a child."""
 
@@ -155,6 +156,7 @@ def main() -> int:
                 CachedProducer(spec, default_folder()) if cached else make_producer(spec)
             )
             producer.prepare()
+        clock.start_s = clock.seconds
         _produce(producer, clock)
     except (ChannelSpecError, LlvmError, RayTracingError) as error:
         print(f"channel: {error}", file=sys.stderr)
@@ -169,6 +171,7 @@ def _say(producer: ChannelProducer, clock: "Clock") -> None:
         "computed_blocks": clock.blocks,
         "links_per_call": len(spec.cell_positions_m) * len(spec.ue_positions_m),
         "compute_s": round(clock.seconds, 3),
+        "prepare_s": round(clock.start_s, 3),
         "cache_hits": producer.hits if isinstance(producer, CachedProducer) else 0,
         "moving_ues": int(np.any(spec.ue_velocities_m_s, axis=1).sum()),
     }
@@ -176,10 +179,17 @@ def _say(producer: ChannelProducer, clock: "Clock") -> None:
 
 
 class Clock:
-    """Sums the wall time of its `with` blocks."""
+    """Sums the wall time of its `with` blocks.
+
+    Attributes:
+        seconds: in all.
+        start_s: of it, until everything was ready for the first block.
+        blocks: computed.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.start_s = 0.0
         self.blocks = 0
         self._start = 0.0
 
@@ -197,7 +207,9 @@ def _produce(producer: ChannelProducer, clock: Clock) -> None:
     needed = producer.spec.blocks_needed
     last = needed - 1 if needed and producer.spec.model == "replay" else None
     try:
-        with Bridge.attach(int(os.environ["COSIM_BRIDGE_FD"])) as bridge:
+        fd = int(os.environ["COSIM_BRIDGE_FD"])
+        # The engine loads models meanwhile; if it gives up, this process ends with it.
+        with Bridge.attach(fd, timeout_s=START_TIMEOUT_S) as bridge:
             blocks = bridge.blocks("channel")
             number = 0
             while True:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cosim.channel_run import ChannelRun
 from cosim.plan import Plan, make_plan
 from cosim.progress import NullProgress, ProgressSink
 from cosim.scenario import Scenario
@@ -56,17 +57,19 @@ def run_scenario(
     facts: dict[str, Any] = {}
     try:
         plan = make_plan(scenario)
-        workload = build_workload(plan, progress=sink)
-        traces = TraceSet(
-            out_dir,
-            csv=scenario.traces.csv,
-            flush_interval_s=scenario.traces.flush_interval_s,
-        )
-        try:
-            facts = simulate(plan, workload, traces, sink)
-            status = "finished"
-        finally:
-            traces.close()
+        # The channel's process starts while models are loaded here.
+        with ChannelRun(plan) as channel:
+            workload = build_workload(plan, progress=sink)
+            traces = TraceSet(
+                out_dir,
+                csv=scenario.traces.csv,
+                flush_interval_s=scenario.traces.flush_interval_s,
+            )
+            try:
+                facts = simulate(plan, workload, traces, sink, channel)
+                status = "finished"
+            finally:
+                traces.close()
     except KeyboardInterrupt:
         status, reason = "interrupted", "interrupted by the user (Ctrl-C)"
     except Exception as error:  # a run's failure is a result, not a crash
@@ -82,10 +85,22 @@ def run_scenario(
 
 
 def simulate(
-    plan: Plan, workload: Workload, traces: TraceSet, progress: ProgressSink
+    plan: Plan,
+    workload: Workload,
+    traces: TraceSet,
+    progress: ProgressSink,
+    channel: ChannelRun | None = None,
 ) -> dict[str, Any]:
-    """Run ns-3 and the channel producer with the workload's agents; return the manifest's facts."""
-    with Session(plan, workload, traces, progress) as session:
+    """Run ns-3 and the channel producer with the workload's agents; return the manifest's facts.
+
+    Args:
+        plan: of the run.
+        workload: its agents.
+        traces: where rows go.
+        progress: where to report.
+        channel: of the plan, if it was started before.
+    """
+    with Session(plan, workload, traces, progress, channel) as session:
         session.run()
         facts, sampled = session.facts(), session.sampled_blocks()
     return facts | {"truth_replay": replay(plan, sampled, traces, progress)}

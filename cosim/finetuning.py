@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """From [[traffic]] entries of kind "finetuning" to the agents that train."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -107,16 +107,16 @@ def _setup(
         test = model.corpus(task.test[: traffic.evaluate_samples], traffic.max_tokens)
     ranks = traffic.ranks or (traffic.rank,) * len(clients)
     cuts = dict(zip(clients, traffic.cut_layers or (spec.cut,) * len(clients), strict=True))
-    placement, deepest = None, {}
+    placement = Placement(
+        model=model,
+        profile=device_profile,
+        rank=traffic.rank,
+        tokens=traffic.batch * traffic.max_tokens,
+        steps=traffic.local_steps,
+        bytes_per_weight=2 if traffic.weight_type == "bfloat16" else 4,
+    )
+    deepest: dict[int, int] = {}
     if traffic.adapt_cut:
-        placement = Placement(
-            model=model,
-            profile=device_profile,
-            rank=traffic.rank,
-            tokens=traffic.batch * traffic.max_tokens,
-            steps=traffic.local_steps,
-            bytes_per_weight=2 if traffic.weight_type == "bfloat16" else 4,
-        )
         deepest = _deepest(placement, traffic, clients, f"traffic.{entry}")
         cuts = {client: min(cut, deepest[client]) for client, cut in cuts.items()}
     return TrainingSetup(
@@ -126,7 +126,7 @@ def _setup(
         max_tokens=traffic.max_tokens,
         ranks=dict(zip(clients, ranks, strict=True)),
         cuts=cuts,
-        placement=placement,
+        placement=placement if traffic.adapt_cut else None,
         deepest=deepest,
         off_s=dict(traffic.switched_off),
         codec=parse_smashed(traffic.compression),
@@ -141,6 +141,7 @@ def _setup(
         test=test,
         evaluate_every=traffic.evaluate_every,
         adapt_rank=traffic.adapt_rank,
+        fitting=_fitting(placement, traffic, clients) if traffic.adapt_rank else None,
         keep_tokens=traffic.keep_tokens,
         error_feedback=traffic.error_feedback,
         lossy=traffic.transport == "lossy",
@@ -173,11 +174,10 @@ def _deepest(
     Raises:
         ValueError: nothing fits.
     """
-    memory = traffic.memory_mb or (placement.profile.memory_bytes / 1e6,) * len(clients)
     out = {}
-    for client, megabytes in zip(clients, memory, strict=True):
+    for client, memory_bytes in _memory_bytes(placement, traffic, clients).items():
         try:
-            out[client] = placement.deepest(1e6 * megabytes)
+            out[client] = placement.deepest(memory_bytes)
         except ValueError as error:
             more = f"{at}.memory_mb" if traffic.memory_mb else f"ues.profile, or {at}.memory_mb"
             raise ValueError(
@@ -185,6 +185,30 @@ def _deepest(
                 f"({at}.batch, {at}.max_tokens, {at}.first_layer)"
             ) from None
     return out
+
+
+def _memory_bytes(
+    placement: Placement, traffic: FinetuningTraffic, clients: Sequence[int]
+) -> dict[int, float]:
+    """Return each client's memory."""
+    given = traffic.memory_mb or (placement.profile.memory_bytes / 1e6,) * len(clients)
+    return {client: 1e6 * megabytes for client, megabytes in zip(clients, given, strict=True)}
+
+
+def _fitting(
+    placement: Placement, traffic: FinetuningTraffic, clients: Sequence[int]
+) -> Callable[[int, int], int]:
+    """Return the function that says which rank fits into a client's memory.
+
+    Without a split the device has all layers, wherever the cut is.
+    """
+    memory_bytes = _memory_bytes(placement, traffic, clients)
+    last = None if traffic.design.startswith("split") else traffic.last_layer
+
+    def fitting(client: int, cut: int) -> int:
+        return placement.highest_rank(last or cut, memory_bytes[client])
+
+    return fitting
 
 
 def split_spec(traffic: FinetuningTraffic, labels: int) -> SplitSpec:

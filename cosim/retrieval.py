@@ -201,17 +201,24 @@ class _Builder:
         others = [value for value in self._values[fact.relation] if value != fact.value]
         return others[int(rng.integers(len(others)))] if others else None
 
-    def _changes(self, shared: list[Fact]) -> list[tuple[float, int, str]]:
-        traffic, rng = self._traffic, self._rng("changes")
-        out = []
-        for at_s in _poisson(rng, traffic.change_rate_hz, self._plan.scenario.run.duration_s):
-            # Popular facts change as often as they are asked for: what matters goes stale.
-            weight = (1.0 + np.arange(len(shared))) ** -traffic.popularity
-            fact = shared[int(rng.choice(len(shared), p=weight / weight.sum()))]
-            value = self._other_value(fact, rng)
-            if value is not None:
-                out.append((at_s, Entry(fact).key, value))
-        return out
+    def _changes(self, shared: list[Fact]) -> list[tuple[float, int, str | None]]:
+        """Return when which fact gets another value, or none: it is deleted."""
+        traffic = self._traffic
+        # Popular facts change as often as they are asked for: what matters goes stale.
+        weight = (1.0 + np.arange(len(shared))) ** -traffic.popularity
+        share = weight / weight.sum()
+        out: list[tuple[float, int, str | None]] = []
+        for name, rate_hz in (
+            ("changes", traffic.change_rate_hz),
+            ("deletions", traffic.delete_rate_hz),
+        ):
+            rng = self._rng(name)
+            for at_s in _poisson(rng, rate_hz, self._plan.scenario.run.duration_s):
+                fact = shared[int(rng.choice(len(shared), p=share))]
+                value = self._other_value(fact, rng) if name == "changes" else None
+                if value is not None or name == "deletions":
+                    out.append((at_s, Entry(fact).key, value))
+        return sorted(out, key=lambda change: change[0])
 
 
 def _poisson(rng: np.random.Generator, rate_hz: float, horizon_s: float) -> list[float]:

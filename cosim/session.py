@@ -8,19 +8,14 @@ at which everything that ns-3 did before is known; between them only buffers fil
 traces do not depend on the timing of the processes.
 """
 
-import json
-import os
 import subprocess
-import sys
-import tempfile
-import time
 from types import TracebackType
 from typing import Any, Self
 
 from cosim import ns3_setup
 from cosim.agent_host import AgentHost
-from cosim.bridge import Batch, Bridge, Exchange, PeerDied, sim_schema
-from cosim.channel_process import channel_spec, spec_to_json
+from cosim.bridge import Batch, Exchange, PeerDied, sim_schema
+from cosim.channel_run import ChannelRun, end_process
 from cosim.plan import Plan
 from cosim.plugins import ns3_libraries
 from cosim.progress import ProgressSink
@@ -28,12 +23,11 @@ from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
 from cosim.truth_replay import SampledBlock
-from cosim.workload import Workload
+from cosim.workload import Workload, refusals
 from sionna_phy.abstraction import beta_of, load_bler_table
 
 WAIT_S = 0.25
 START_TIMEOUT_S = 60.0
-END_TIMEOUT_S = 5.0
 
 
 class SimulationError(RuntimeError):
@@ -62,7 +56,12 @@ class Session:
     """One simulation, used as a context manager that leaves no process behind."""
 
     def __init__(
-        self, plan: Plan, workload: Workload, traces: TraceSet, progress: ProgressSink
+        self,
+        plan: Plan,
+        workload: Workload,
+        traces: TraceSet,
+        progress: ProgressSink,
+        channel: ChannelRun | None = None,
     ) -> None:
         self._plan = plan
         self._workload = workload
@@ -73,12 +72,11 @@ class Session:
         self._scheduling = (
             SchedulerHost(workload.scheduler, by_weight=by_weight) if workload.scheduler else None
         )
-        self._producer: subprocess.Popen[bytes] | None = None
+        self._begun = channel
+        self._ns3: subprocess.Popen[bytes] | None = None
         mac = plan.scenario.mac
         self._table = load_bler_table(mac.bler_table, mac.mcs_table)
         self._facts: dict[str, Any] = {}
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
-        self._producer_said = tempfile.TemporaryFile()  # noqa: SIM115 - likewise
         self._now_s = 0.0
 
     def __enter__(self) -> Self:
@@ -92,10 +90,10 @@ class Session:
             * sum(self._plan.scenario.prb_counts)
             * (1 + self._plan.any_cell_serves)
         )
-        self._bridge = Bridge.create()
+        # The channel first: it imports Sionna while ns-3 starts.
+        self._channel = self._begun or ChannelRun(self._plan)
+        self._bridge = self._channel.bridge
         try:
-            # The producer first: it imports Sionna while ns-3 starts.
-            self._producer = self._start_producer()
             self._ns3 = self._bridge.spawn(
                 [
                     str(executable),
@@ -103,7 +101,7 @@ class Session:
                     f"--channel-block-bytes={block_bytes}",
                     *(f"--load={library}" for library in ns3_libraries()),
                 ],
-                stderr=self._stderr,
+                stderr=self._channel.stderr,
             )
             self._bridge.wait_ready(START_TIMEOUT_S, expect=_expected_schema())
         except BaseException:
@@ -148,7 +146,7 @@ class Session:
                     self._recorder.drain(bridge)
                     self._answer_events(events, batch)
         except PeerDied as error:
-            words = self._last_words()
+            words = self._channel.last_words()
             raise SimulationError(f"ns-3: {error}" + (f"\n{words}" if words else "")) from error
         self._recorder.drain(bridge)
         self._deliver()
@@ -203,36 +201,11 @@ class Session:
             self._recorder.delivered_bytes,
         )
 
-    def _start_producer(self) -> subprocess.Popen[bytes]:
-        fd = self._bridge.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cosim.channel_process"],
-            stdin=subprocess.PIPE,
-            stdout=self._producer_said,
-            stderr=self._stderr,
-            pass_fds=[fd],
-            env={**os.environ, "COSIM_BRIDGE_FD": str(fd), "OMP_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        request = json.loads(spec_to_json(channel_spec(self._plan)))
-        request["cache"] = self._plan.scenario.channel.cache
-        process.stdin.write(json.dumps(request).encode())
-        process.stdin.close()
-        return process
-
     def _check_producer(self) -> None:
-        if self._producer is not None and self._producer.poll() not in (None, 0):
-            code = self._producer.returncode
-            raise SimulationError(
-                f"the channel producer ended with status {code}: {self._last_words()}"
-            )
-
-    def _last_words(self) -> str:
-        """Return the end of what the children wrote to standard error."""
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(self._stderr.tell() - 2000, 0))
-        return self._stderr.read().decode(errors="replace").strip()
+        code = self._channel.failure()
+        if code is not None:
+            words = self._channel.last_words()
+            raise SimulationError(f"the channel producer ended with status {code}: {words}")
 
     def _collect_facts(self) -> None:
         evaluator, blocks = self._workload.evaluator, self._bridge.blocks("channel")
@@ -246,13 +219,15 @@ class Session:
                 for key, tally in sorted(evaluator.offline.items())
             },
             "counters": self._recorder.counters,
+            "refused": refusals(self._workload.agents),
             "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
             "eesm_betas": self._plan.scenario.mac.eesm_betas,
             "channel": {
                 "blocks": blocks.published,
                 "stalls": blocks.stalls,
                 "stall_s": blocks.stall_s,
-                **self._producer_facts(),
+                "start_stall_s": blocks.first_stall_s,
+                **self._channel.facts(),
             },
             "scheduler": {
                 "questions": self._scheduling.questions if self._scheduling else 0,
@@ -269,22 +244,7 @@ class Session:
             },
         }
 
-    def _producer_facts(self) -> dict[str, Any]:
-        """Return the last that the producer said about its work; it says so after each block."""
-        self._producer_said.seek(0)
-        lines = [line for line in self._producer_said if line.endswith(b"\n")]
-        return dict(json.loads(lines[-1])) if lines else {}
-
     def _end_processes(self) -> None:
-        for process in (getattr(self, "_ns3", None), self._producer):
-            if process is None:
-                continue
-            deadline = time.monotonic() + END_TIMEOUT_S
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.005)
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        self._bridge.close()
-        self._stderr.close()
-        self._producer_said.close()
+        if self._ns3 is not None:
+            end_process(self._ns3)
+        self._channel.end()

@@ -56,7 +56,8 @@ def replay(
         too high to be sent), `errors`, `expected_errors`, `deviation_errors` (standard deviation of
         the errors if the prediction is right), `bler_actual`, `bler_predicted`; under
         `retransmissions` the same of the others, with `errors_before`: how many of the repeats were
-        lost before. None if truth replay is off.
+        lost before, and `expected_again`: how many of these are lost again by ns-3's rule (one draw
+        for all transmissions of a block). None if truth replay is off.
     """
     section = plan.scenario.truth
     if section.fraction == 0:
@@ -78,12 +79,41 @@ def replay(
     first = [(b, o) for b, o in zip(blocks, outcomes, strict=True) if b.record["transmission"] == 1]
     again = [(b, o) for b, o in zip(blocks, outcomes, strict=True) if b.record["transmission"] > 1]
     before = sum(outcome.before for _, outcome in again if outcome is not None)
+    expected = sum(
+        outcome.before * share
+        for share, (_, outcome) in zip(_lost_again(blocks), again, strict=True)
+        if outcome is not None
+    )
     return {
         "fraction": section.fraction,
         "repeats": section.repeats,
         **_verdict(first, section.repeats),
-        "retransmissions": {**_verdict(again, section.repeats), "errors_before": before},
+        "retransmissions": {
+            **_verdict(again, section.repeats),
+            "errors_before": before,
+            "expected_again": float(expected),
+        },
     }
+
+
+def _lost_again(blocks: list[SampledBlock]) -> list[float]:
+    """Return, of each retransmission, which share of the blocks lost before it is lost again."""
+
+    def key(block: SampledBlock, transmissions: int) -> tuple[Any, ...]:
+        r = block.record
+        return r["cell"], r["ue"], r["direction"], block.sinr[:transmissions].tobytes()
+
+    # What was sent before is the beginning of what has been sent now.
+    rates: dict[tuple[Any, ...], float] = {}
+    shares = []
+    for block in blocks:
+        count, rate = block.record["transmission"], block.record["bler_predicted"]
+        if count > 1:
+            earlier = rates.get(key(block, count - 1), 1.0)
+            shares.append(min(1.0, rate / earlier) if earlier > 0.0 else 1.0)
+            rate = min(rate, earlier)
+        rates[key(block, count)] = rate
+    return shares
 
 
 def _verdict(found: "list[tuple[SampledBlock, Outcome | None]]", repeats: int) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 
 import dataclasses
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,18 @@ class Workload:
     utilities: Mapping[int, UtilityCurve] = field(default_factory=dict)
     scheduler: SlotScheduler | None = None
     book: Book = dataclasses.field(default_factory=Book)
+
+
+MOST_REASONS = 50
+
+
+def refusals(agents: Sequence[Agent]) -> list[dict[str, Any]]:
+    """Return which node refused what, and how often; `MOST_REASONS` reasons of an agent."""
+    return [
+        {"node": agent.node, "reason": reason, "count": count}
+        for agent in agents
+        for reason, count in Counter(getattr(agent, "refused", ())).most_common(MOST_REASONS)
+    ]
 
 
 def build_workload(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Numbers and figures of docs/validation.md: `python scripts/phy_validation.py [--figures DIR]`.
 
-Sections (--only NAME, repeatable): bler, lena, aff3ct, harq, geometry, eesm.
+Sections (--only NAME, repeatable): bler, lena, aff3ct, harq, memory, geometry, eesm.
 """
 
 import argparse
@@ -153,12 +153,13 @@ HARQ_VERSIONS = ((0, 0), (0, 2), (0, 2, 3))
 def harq(figures: Path | None) -> None:
     """Soft combining: decoded code blocks against what the simulator takes them to be worth."""
     from sionna_phy.abstraction.awgn_link import base_graph
-    from sionna_phy.abstraction.combining import combined_sinr
+    from sionna_phy.abstraction.combining import combine, equivalent_sinr
     from sionna_phy.abstraction.generate import StoppingRule, generate_curve
     from sionna_phy.abstraction.mcs import MCS_TABLE_1
 
     own = json.loads((resources.files("sionna_phy") / "data" / "bler_table1.json").read_text())
     fits = {(c["mcs"], c["cbs_bits"]): c["fit"] for c in own["curves"]}
+    levels = {c["mcs"]: c["fit"]["snr_50_db"] for c in own["curves"] if c["cbs_bits"] == 1000}
     rule = StoppingRule(errors=30, blocks=60, search_blocks=16)
     print("| MCS, code block | versions | half lost at, predicted | counted | difference |")
     print("|---|---|---:|---:|---:|")
@@ -170,16 +171,58 @@ def harq(figures: Path | None) -> None:
             low, high = 0.0, alone
             for _ in range(50):
                 middle = 0.5 * (low + high)
-                worth = combined_sinr(
+                both = combine(
                     [middle] * len(versions), versions, scheme.code_rate,
                     base_graph(size - 16, scheme.code_rate),
                 )  # fmt: skip
+                worth = equivalent_sinr(both, mcs, MCS_TABLE_1, levels)
                 low, high = (low, middle) if worth > alone else (middle, high)
             predicted = 10 * math.log10(high)
             counted = generate_curve(mcs, size, 1, rule, 1, versions).fit.snr_50_db
             print(
                 f"| {mcs}, {size} bits | {', '.join(map(str, versions))} | {predicted:.2f} dB | "
                 f"{counted:.2f} dB | {counted - predicted:+.2f} dB |",
+                flush=True,
+            )
+
+
+MEMORY_PLACES = (5, 9, 16)
+MEMORY_BLOCKS = 400
+WEAKER_DB = 10.0
+
+
+def memory(figures: Path | None) -> None:
+    """Blocks lost once and, after a second, weak transmission, once more: counted against rules."""
+    import torch
+
+    from sionna_phy.abstraction.harq_link import HarqLink
+    from sionna_phy.abstraction.intervals import wilson
+    from sionna_phy.abstraction.mcs import MCS_TABLE_1
+
+    own = json.loads((resources.files("sionna_phy") / "data" / "bler_table1.json").read_text())
+    fits = {(c["mcs"], c["cbs_bits"]): c["fit"] for c in own["curves"]}
+    print("| MCS, 500 bits | versions | lost by the first | by both together | lost twice, counted "
+          "| one draw | a draw each |\n|---|---|---:|---:|---:|---:|---:|")  # fmt: skip
+    for mcs in MEMORY_PLACES:
+        fit = fits[mcs, 500]
+        first_db = fit["snr_50_db"] - 0.8 * fit["width_db"]  # four of five blocks are lost
+        noise = [10 ** (-db / 10) for db in (first_db, first_db - WEAKER_DB)]
+        for versions in ((0, 0), (0, 2)):
+            link = HarqLink(MCS_TABLE_1[mcs], 500, versions)
+            generator = torch.Generator().manual_seed(mcs)
+            lost = torch.zeros(2, 0, dtype=torch.bool)
+            for count in _batches(MEMORY_BLOCKS):
+                bits = torch.randint(0, 2, (count, 500), generator=generator).float()
+                found = link.send(bits, noise, generator)
+                wrong = torch.stack([(guess != bits).any(dim=1) for guess in found])
+                lost = torch.cat([lost, wrong], dim=1)
+            alone, together = (float(row.float().mean()) for row in lost)
+            twice = int(lost.all(dim=0).sum())
+            low, high = wilson(twice, MEMORY_BLOCKS)
+            print(
+                f"| {mcs} | {versions[0]}, {versions[1]} | {alone:.3f} | {together:.3f} | "
+                f"{twice / MEMORY_BLOCKS:.3f} ({low:.3f}-{high:.3f}) | "
+                f"{min(alone, together):.3f} | {alone * together:.3f} |",
                 flush=True,
             )
 
@@ -332,6 +375,7 @@ SECTIONS = {
     "lena": lena,
     "aff3ct": aff3ct,
     "harq": harq,
+    "memory": memory,
     "geometry": geometry,
     "eesm": eesm,
 }

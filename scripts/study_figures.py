@@ -6,9 +6,11 @@
     python scripts/study_figures.py learning campaigns/learning docs/images/studies
     python scripts/study_figures.py controller campaigns/controller docs/images/studies
     python scripts/study_figures.py battery campaigns/battery docs/images/studies
+    python scripts/study_figures.py multi-task campaigns/multi-task docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"controller" and "battery" also print shares by place and device, from the runs' messages.
+"multi-task" also prints a table a bandwidth and gain; "controller" and "battery" print shares by
+place and device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
@@ -26,6 +28,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from analysis.intervals import over_seeds, paired_difference
+from analysis.metrics import wilson_interval
+from analysis.semantic_table import semantic_table
 from cosim.traces import read_trace
 
 SCHEDULER = "mac.ul_scheduler"
@@ -213,6 +217,68 @@ def importance(results: pd.DataFrame) -> plt.Figure:
     return figure
 
 
+def multi_task(results: pd.DataFrame) -> plt.Figure:
+    """All tasks and codecs over the channel's mean gain, a row of panels a bandwidth.
+
+    Intervals are Wilson's, over the messages of all seeds.
+    """
+    results["way"] = results["codec"] + " " + results["rung"].replace("d8-int4", "default")
+    by = ["carrier.bandwidth_mhz", "task", "way", "channel.gain_db"]
+    found = results.groupby(by)[["correct", "messages"]].sum().reset_index()
+    ways = list(dict.fromkeys(found["way"]))
+    widths, tasks = (sorted(found[name].unique()) for name in by[:2])
+    figure, axes = plt.subplots(
+        len(widths), len(tasks), figsize=(9, 5), sharex=True, sharey=True, layout="constrained"
+    )
+    for row, width in zip(axes, widths, strict=True):
+        for axis, task in zip(row, tasks, strict=True):
+            for number, way in enumerate(ways):
+                mine = (found[by[0]] == width) & (found["task"] == task) & (found["way"] == way)
+                part = found[mine]
+                if part.empty:
+                    continue
+                y = part["correct"] / part["messages"]
+                pairs = zip(part["correct"], part["messages"], strict=True)
+                bounds = [wilson_interval(c, n) or (0.0, 1.0) for c, n in pairs]
+                low = [v - b[0] for v, b in zip(y, bounds, strict=True)]
+                high = [b[1] - v for v, b in zip(y, bounds, strict=True)]
+                axis.errorbar(
+                    part[by[3]] + 0.15 * (number - 2), y, yerr=[low, high], label=way,
+                    capsize=2, color=f"C{number}", marker="osD^v"[number % 5], ms=4, lw=1,
+                )  # fmt: skip
+            axis.set_title(f"{task}, {width:g} MHz", fontsize=9)
+            axis.set_ylim(0.0, 1.0)
+            axis.grid(alpha=0.3)
+    for axis in axes[-1]:
+        axis.set_xlabel("mean channel gain / dB")
+    for row in axes:
+        row[0].set_ylabel("accuracy")
+    labels = {label: line for axis in axes.flat for line, label in zip(
+        *axis.get_legend_handles_labels(), strict=True)}  # fmt: skip
+    figure.legend(labels.values(), labels, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+def by_channel(folder: Path, results: pd.DataFrame) -> None:
+    """Print `semantic_table` of each bandwidth and gain, over all seeds, in Markdown."""
+    settings = ["carrier.bandwidth_mhz", "channel.gain_db"]
+    for (width, gain), group in results.groupby(settings, sort=False):
+        sinr_db = group["cell_sinr_db_ul"].mean()
+        for row in semantic_table(
+            [folder / "runs" / n for n in group["run"].unique()]
+        ).itertuples():
+            outage = "-" if math.isnan(row.accepted_outage) else f"{row.accepted_outage:.2f}"
+            right = row.bytes_air_per_correct
+            cells = [
+                f"{width:g}", f"{gain:g}", f"{sinr_db:.1f}", row.task, f"`{row.codec}` {row.rung}",
+                row.messages, f"{row.accuracy:.3f}",
+                f"{row.accuracy_low:.3f}-{row.accuracy_high:.3f}", f"{row.token_success:.2f}",
+                f"{right:.0f}", f"{1e6 * row.semantic_efficiency:.0f}",
+                f"{row.goodput_per_mhz:.3f}", f"{row.coverage:.2f}", outage,
+            ]  # fmt: skip
+            print("| " + " | ".join(map(str, cells)) + " |")
+
+
 def by_place(folder: Path, results: pd.DataFrame) -> None:
     """Print what became of messages by the UE's distance and device, with all seeds together.
 
@@ -247,12 +313,14 @@ def main() -> None:
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
              "controller": controller, "battery": controller,
-             "importance": importance}[name]  # fmt: skip
+             "importance": importance, "multi-task": multi_task}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     results = load(folder)
     figure = drawn(results)
     if drawn is controller:
         by_place(folder, results)
+    elif drawn is multi_task:
+        by_channel(folder, results)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{name}.svg", metadata={"Date": None})
 

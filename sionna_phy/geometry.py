@@ -127,3 +127,10 @@ def positions_at(tracks_m: Array, times_s: Array) -> Array:
         for axis in range(3):
             out[:, number, axis] = np.interp(times_s, track[:, 0], track[:, 1 + axis])
     return out
+
+
+def fastest_m_s(tracks_m: Array) -> float:
+    """Return the highest speed on any track, shape [ues, points, 4] as in `positions_at`."""
+    ways = np.linalg.norm(np.diff(tracks_m[:, :, 1:], axis=1), axis=-1)
+    times = np.diff(tracks_m[:, :, 0], axis=1)
+    return float(np.max(ways[times > 0] / times[times > 0], initial=0.0))

@@ -12,7 +12,7 @@ from cosim.agents.transport import Peer, TransportAgent
 from models.retrieval.base import ConflictError, KnowledgeBase
 from models.retrieval.entry import Entry, EntryError, entry_key, pack_entries, unpack_entries
 from models.retrieval.facts import Fact
-from models.retrieval.references import encode_report
+from models.retrieval.references import decode_report, encode_report
 
 
 @dataclass
@@ -83,8 +83,9 @@ class RetrieverClient(TransportAgent):
             self._answer(fact, None, asked_s, "none", math.nan, 0)
         elif setup.base == "oracle":
             value = setup.world.truth[entry_key(fact.subject, fact.relation)]
-            right = Entry(Fact(fact.subject, fact.relation, value), {self.node: 1})
-            self._answer(fact, right, asked_s, "local", 1.0, 0)
+            known = value is not None
+            right = Entry(Fact(fact.subject, fact.relation, value or ""), {self.node: 1})
+            self._answer(fact, right if known else None, asked_s, "local", 1.0, 0)
         elif setup.base == "global":
             self._ask_edge(fact, asked_s)
         else:
@@ -148,7 +149,10 @@ class RetrieverClient(TransportAgent):
             sentence = entry.fact.sentence if entry else None
             delay_s = self._busy(setup.answerer.cost(fact.question, sentence))
         staleness_s = setup.world.staleness_s(entry, self.now_s) if entry else math.nan
-        right = entry is not None and entry.key == key and entry.fact.value == truth
+        if truth is None:
+            right = entry is None or entry.key != key  # a fact that was deleted is not found
+        else:
+            right = entry is not None and entry.key == key and entry.fact.value == truth
         self._numbers += 1
         row: dict[str, object] = {
             "t_s": asked_s,
@@ -232,12 +236,14 @@ class RetrieverClient(TransportAgent):
             if kind == Kind.FOUND and exchange.kind is Kind.QUESTION:
                 self._take_found(exchange, body)
             elif kind == Kind.NEWER and exchange.kind is Kind.DIGEST:
-                entries, refused = unpack_entries(body, now_s=self.now_s)
-                self.refused += refused
-                self._merge(entries)
-                for entry in entries:
+                news = decode_report(body, self.base, now_s=self.now_s)
+                self.refused += news.refused
+                self._merge(news.entries)
+                for entry in news.entries:
                     self._at_edge[entry.key] = entry.version
-                self._write_exchange(number, exchange, "sync", len(refused), len(entries))
+                # What was evicted since it was asked about is not wanted any more.
+                refused_count = len(news.refused)
+                self._write_exchange(number, exchange, "sync", refused_count, len(news.entries))
             elif kind == Kind.TAKEN and exchange.kind is Kind.OFFER and len(body) == 4:
                 taken, refused_count = struct.unpack("<HH", body)
                 for entry in exchange.stated:

@@ -16,7 +16,7 @@ from cosim.agents.retriever_setup import (
 from cosim.agents.transport import Peer, TransportAgent
 from models.retrieval.base import ConflictError, KnowledgeBase, missing_from
 from models.retrieval.entry import EntryError, pack_entries, unpack_entries
-from models.retrieval.references import decode_report
+from models.retrieval.references import decode_report, encode_report
 
 
 class RetrieverServer(TransportAgent):
@@ -27,7 +27,8 @@ class RetrieverServer(TransportAgent):
         peers: the UEs.
         setup: what all agents of the entry share.
         base: the global knowledge base.
-        changes: (simulated time, key, new value) of facts that change, in order of time.
+        changes: (simulated time, key, new value) of facts that change, in order of time; without
+            a value they are deleted.
 
     Attributes:
         refused: entries and messages that were not accepted, with reasons.
@@ -40,7 +41,7 @@ class RetrieverServer(TransportAgent):
         peers: Sequence[Peer],
         setup: RetrievalSetup,
         base: KnowledgeBase,
-        changes: Sequence[tuple[float, int, str]] = (),
+        changes: Sequence[tuple[float, int, str | None]] = (),
     ) -> None:
         super().__init__(node=node, peers=peers, endpoint=setup.endpoint)
         self._setup, self.base, self._changes = setup, base, list(changes)
@@ -52,8 +53,11 @@ class RetrieverServer(TransportAgent):
         for at_s, key, value in self._changes:
             self.later(at_s, lambda k=key, v=value: self._change(k, v))  # type: ignore[misc]
 
-    def _change(self, key: int, value: str) -> None:
-        self.base.change(key, value, now_s=self.now_s)
+    def _change(self, key: int, value: str | None) -> None:
+        if value is None:
+            self.base.delete(key, now_s=self.now_s)
+        else:
+            self.base.change(key, value, now_s=self.now_s)
         self._setup.world.change(key, value, self.now_s)
 
     def message(self, peer: int, delivery: Delivery) -> None:
@@ -100,7 +104,9 @@ class RetrieverServer(TransportAgent):
         if len(body) % DIGEST.size or len(body) > MAX_DIGEST_ENTRIES * DIGEST.size:
             raise EntryError(f"a digest of {len(body)} bytes")
         theirs = dict(DIGEST.iter_unpack(body))
-        self._reply(peer, Kind.NEWER, number, pack_entries(missing_from(theirs, self.base)), 0.0)
+        known = theirs if self._setup.references else {}
+        newer = encode_report(missing_from(theirs, self.base), known)
+        self._reply(peer, Kind.NEWER, number, newer, 0.0)
 
     def _take_offer(self, peer: int, number: int, body: bytes) -> None:
         entries, refused = unpack_entries(body, now_s=self.now_s)

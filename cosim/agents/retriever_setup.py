@@ -36,7 +36,7 @@ class Kind(IntEnum):
     DIGEST = 3
     """Key (8) and version (4) of all that the UE holds."""
     NEWER = 4
-    """Entries."""
+    """`models.retrieval.references`."""
     OFFER = 5
     """Entries."""
     TAKEN = 6
@@ -69,19 +69,21 @@ class World:
     """What is true, for the trace alone: no agent reads it.
 
     Attributes:
-        truth: key → the value that is true now.
+        truth: key → the value that is true now, None if the fact is held to be true no longer.
         outdated_s: (key, value) → simulated time since which the value is no longer true.
     """
 
-    truth: dict[int, str] = field(default_factory=dict)
+    truth: dict[int, str | None] = field(default_factory=dict)
     outdated_s: dict[tuple[int, str], float] = field(default_factory=dict)
 
-    def change(self, key: int, value: str, now_s: float) -> None:
-        """Note that a fact has another value from now on."""
-        if key in self.truth:
-            self.outdated_s[key, self.truth[key]] = now_s
+    def change(self, key: int, value: str | None, now_s: float) -> None:
+        """Note that a fact has another value from now on, or none."""
+        before = self.truth.get(key)
+        if before is not None:
+            self.outdated_s[key, before] = now_s
         self.truth[key] = value
-        self.outdated_s.pop((key, value), None)
+        if value is not None:
+            self.outdated_s.pop((key, value), None)
 
     def staleness_s(self, entry: Entry, now_s: float) -> float:
         """Return for how long an entry has not been true, 0 if it is."""
@@ -122,18 +124,21 @@ class RetrievalSetup:
         return self.sync in ("periodic", "score")
 
 
+_Verdict = tuple[Fact, Entry | None, str | None, dict[str, object]]
+
+
 @dataclass
 class Verdicts:
     """Questions whose answers the language model has still to give, in batches."""
 
-    pending: list[tuple[Fact, Entry | None, str, dict[str, object]]] = field(default_factory=list)
+    pending: list[_Verdict] = field(default_factory=list)
 
     def add(
         self,
         setup: RetrievalSetup,
         fact: Fact,
         entry: Entry | None,
-        truth: str,
+        truth: str | None,
         row: dict[str, object],
     ) -> None:
         """Enter a question with what was found, the value true when it was answered, and a row."""
@@ -150,7 +155,7 @@ class Verdicts:
                 [(f.question, e.fact.sentence if e else None) for f, e, _, _ in pending]
             )
             correct = [
-                is_right(answer, truth)
+                None if truth is None else is_right(answer, truth)
                 for answer, (_, _, truth, _) in zip(answers, pending, strict=True)
             ]
         for right, (_, _, _, row) in zip(correct, pending, strict=True):

@@ -4,6 +4,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 import zstandard
@@ -132,9 +133,31 @@ class TrainerClient(TransportAgent):
         """Run the device's layers over the next batch and send what comes out."""
         setup, spec = self._setup, self._model.spec
         assert self._corpus is not None and self._side is not None
-        batch = self._corpus.batch(self._batches[self._step])
-        smashed = self._side.forward(batch)
-        latency_s = setup.step_cost(len(batch.rows), 0, spec.cut, backward=False)
+        batch, epoch = self._corpus.batch(self._batches[self._step]), self._epoch
+        step = (self._round, self._step, self._version)
+        compute = partial(self._smash, self._side, batch, step)
+        computed = setup.worker.begin(compute)
+
+        def now() -> None:
+            message, kept = computed.result()
+            if epoch == self._epoch:
+                self._sent = (batch, kept)
+                send_rows(self, self._edge, message, lossy=setup.lossy)
+
+        self.later(setup.step_cost(len(batch.rows), 0, spec.cut, backward=False), now)
+
+    def _smash(
+        self, side: DeviceSide, batch: Batch, step: tuple[int, int, int]
+    ) -> tuple[RowMessage, torch.Tensor | None]:
+        """Return what is sent of a batch, and which rows of it if not all; beside ns-3.
+
+        Args:
+            side: the device's layers.
+            batch: samples.
+            step: round, step and version in the message.
+        """
+        setup = self._setup
+        smashed = side.forward(batch)
         kept, positions, lengths = None, None, batch.lengths
         rows = smashed.rows
         if setup.keep_tokens < 1:
@@ -149,18 +172,17 @@ class TrainerClient(TransportAgent):
             tuple(lengths),
             codec=setup.codec,
             rng=self._random,
-            round_number=self._round,
-            step=self._step,
-            version=self._version,
+            round_number=step[0],
+            step=step[1],
+            version=step[2],
             positions=positions,
-            labels=None if spec.head_at_device else batch.labels,
+            labels=None if side.model.spec.head_at_device else batch.labels,
         )
         if setup.error_feedback:
             seed = HEADER.unpack_from(message.head)[-1]
             got = setup.codec.decode(message.rows, len(rows), rows.shape[1], seed)
             self._feedback.keep(rows, got, batch.lengths, batch.ids)
-        self._sent = (batch, kept)
-        self._send_rows(message, latency_s)
+        return message, kept
 
     def _send_rows(self, message: RowMessage, delay_s: float) -> None:
         epoch = self._epoch
@@ -205,12 +227,15 @@ class TrainerClient(TransportAgent):
         batch, _ = self._sent
         rows = _scatter(message, batch)
         self._sent = None
-        self._side.backward(Smashed(message.smashed.prefix, rows))
+        side = self._side
+        gradient = Smashed(message.smashed.prefix, rows)
+        computed = self._setup.worker.begin(lambda: side.backward(gradient))
         self._step += 1
         setup, spec, epoch = self._setup, self._model.spec, self._epoch
         latency_s = setup.step_cost(len(batch.rows), spec.first, spec.cut, backward=False)
 
         def go_on() -> None:
+            computed.result()
             if epoch != self._epoch or self._side is None:
                 return
             if self._step < len(self._batches):
@@ -224,21 +249,28 @@ class TrainerClient(TransportAgent):
         """Federated LoRA: the whole model is at the device."""
         setup, spec = self._setup, self._model.spec
         assert self._corpus is not None
-        rate = setup.work.learning_rate
-        device = DeviceSide(self._model, spec.device_part(tensors), rate)
-        edge = EdgeSide(self._model, spec.edge_part(tensors), rate)
+        rate, model = setup.work.learning_rate, self._model
+        batches = [self._corpus.batch(numbers) for numbers in self._batches]
+
+        def train() -> tuple[Tensors, list[float]]:
+            device = DeviceSide(model, spec.device_part(tensors), rate)
+            edge = EdgeSide(model, spec.edge_part(tensors), rate)
+            losses = []
+            for batch in batches:
+                losses.append(split_step(device, edge, batch))
+                edge.step()
+            return {**device.state(), **edge.state()}, losses
+
         latency_s = 0.0
-        for numbers in self._batches:
-            batch = self._corpus.batch(numbers)
-            self._losses.append(split_step(device, edge, batch))
-            edge.step()
+        for batch in batches:
             latency_s += setup.step_cost(len(batch.rows), 0, spec.first, backward=False)
             latency_s += setup.step_cost(len(batch.rows), spec.first, spec.last, backward=True)
-        trained = {**device.state(), **edge.state()}
-        epoch = self._epoch
+        computed, epoch = setup.worker.begin(train), self._epoch
 
         def done() -> None:
+            trained, losses = computed.result()
             if epoch == self._epoch:
+                self._losses = losses
                 self._send_result(trained)
 
         self.later(latency_s, done)

@@ -39,9 +39,13 @@ class ClientFit:
     def rank_of(self, client: int) -> int:
         """Return the rank that a client gets: its own, or less if ranks are adapted.
 
-        It is halved for each factor of two by which the measured uplink rate is below the median.
+        It is halved for each factor of two by which the measured uplink rate is below the median,
+        and at most what fits into the client's memory.
         """
-        rank = self._setup.ranks[client]
+        setup = self._setup
+        rank = setup.ranks[client]
+        if setup.fitting is not None:
+            rank = min(rank, setup.fitting(client, self.cuts[client]))
         rates = sorted(self.rate_bps.values())
         if not self._setup.adapt_rank or client not in self.rate_bps:
             return rank

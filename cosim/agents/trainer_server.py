@@ -142,8 +142,8 @@ class TrainerServer(TransportAgent):
 
     def _begin_session(self, client: int, number: int) -> None:
         setup = self._setup
-        rank = self.fit.rank_of(client)
         model = setup.model.cut_at(self.fit.cut_of(client))
+        rank = self.fit.rank_of(client)  # with this cut
         values = setup.strategy.configure_fit(client, rank)
         session = Session(
             number,

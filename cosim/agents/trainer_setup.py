@@ -2,13 +2,14 @@
 """What all agents of one fine-tuning entry have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from cosim.agents.arq import ArqEndpoint, Counters
 from cosim.agents.book import Book
+from cosim.agents.trainer_worker import Worker
 from cosim.seeding import generator
 from models.compression import DeviceProfile
 from models.federated.placement import Placement
@@ -42,7 +43,10 @@ class TrainingSetup:
         book: where `rounds` rows go.
         test: for the accuracy in the trace, None for no evaluation.
         adapt_rank: clients with a slow uplink get a lower rank.
+        fitting: (client, layers) → the highest rank that fits into its memory; None without
+            adapt_rank.
         weight_type: number type of weights on the air.
+        worker: where devices compute.
         absent_s: a client that sent nothing for so long while it was waited for is given up.
     """
 
@@ -65,6 +69,7 @@ class TrainingSetup:
     test: Corpus | None
     evaluate_every: int
     adapt_rank: bool
+    fitting: Callable[[int, int], int] | None
     keep_tokens: float
     error_feedback: bool
     lossy: bool
@@ -78,6 +83,7 @@ class TrainingSetup:
     edge_profile: DeviceProfile
     seed: int
     endpoint: Callable[[], ArqEndpoint]
+    worker: Worker = field(default_factory=Worker)
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return a generator for one purpose."""

@@ -238,9 +238,14 @@ class Blocks(Channel):
         """Return how long it waited in all, in wall-clock seconds."""
         return self._native.blocks(self.number)[3] * 1e-9
 
+    @property
+    def first_stall_s(self) -> float:
+        """Return how long of it the simulator waited for block 0."""
+        return self._native.blocks(self.number)[4] * 1e-9
+
     def free_slots(self) -> int:
         """Return how many blocks can be published at once."""
-        published, released, _, _ = self._native.blocks(self.number)
+        published, released = self._native.blocks(self.number)[:2]
         return self.slots - (published - released)
 
     def publish(

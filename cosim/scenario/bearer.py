@@ -51,6 +51,23 @@ class BearerSection(Section):
         ge=100,
         le=2**32 - 1,
     )
+    prioritised_bps: float = quantity(
+        0.0,
+        "rate that the flow gets of its UE's blocks before priority alone decides; 0: it gets what "
+        "flows with a better priority level leave",
+        unit="bit/s",
+        source="prioritisedBitRate, TS 38.321 clause 5.4.3.1",
+        ge=0.0,
+        le=1e9,
+    )
+    bucket_s: float = quantity(
+        0.1,
+        "for how long the flow may save prioritised_bps up",
+        unit="s",
+        source="bucketSizeDuration, TS 38.321 clause 5.4.3.1",
+        ge=0.005,
+        le=1.0,
+    )
     bandwidth_part: int = quantity(
         0,
         "which bandwidth part carries the flow: 0 is the carrier's first, 1 the first of "
@@ -89,6 +106,9 @@ def bearer_options(bearer: BearerSection) -> str:
         options["discard_timer_ms"] = repr(bearer.discard_timer_s * 1e3)
     if bearer.queue_bytes is not None:
         options["queue_bytes"] = bearer.queue_bytes
+    if bearer.prioritised_bps > 0.0:
+        options["prioritised_bps"] = repr(bearer.prioritised_bps)
+        options["bucket_ms"] = repr(bearer.bucket_s * 1e3)
     if bearer.bandwidth_part:
         options["part"] = bearer.bandwidth_part
     if bearer.dscp:

@@ -62,7 +62,7 @@ class FinetuningTraffic(BearerSection):
     adapt_rank: bool = quantity(
         False,
         "halve a client's rank for each factor of two by which its measured uplink rate is below "
-        "the median",
+        "the median, and until what it trains fits into its memory",
     )
     cut_layers: Annotated[tuple[int, ...] | None, Field(strict=False)] = quantity(
         None,
@@ -76,8 +76,8 @@ class FinetuningTraffic(BearerSection):
     )
     memory_mb: Annotated[tuple[float, ...] | None, Field(strict=False)] = quantity(
         None,
-        "memory for training of each client, in ascending order of UE numbers, for adapt_cut; by "
-        "default that of the device profile",
+        "memory for training of each client, in ascending order of UE numbers, for adapt_cut and "
+        "adapt_rank; by default that of the device profile",
         unit="MB",
     )
     labels_at: Literal["edge", "device"] = quantity(

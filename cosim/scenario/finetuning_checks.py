@@ -85,10 +85,12 @@ def _cuts(traffic: FinetuningTraffic, clients: int, at: str) -> Iterator[Problem
             f"{at}.adapt_cut", "true", "with a round_deadline_s, into which a round is to fit"
         )
     if traffic.memory_mb is not None and (
-        not traffic.adapt_cut or any(m <= 0 for m in traffic.memory_mb)
+        not (traffic.adapt_cut or traffic.adapt_rank) or any(m <= 0 for m in traffic.memory_mb)
     ):
         yield Problem(
-            f"{at}.memory_mb", show(traffic.memory_mb), "above 0, and only with adapt_cut = true"
+            f"{at}.memory_mb",
+            show(traffic.memory_mb),
+            "above 0, and only with adapt_cut = true or adapt_rank = true",
         )
 
 

@@ -62,6 +62,14 @@ class RetrievalTraffic(BearerSection):
     change_rate_hz: float = quantity(
         0.0, "changes of facts at the edge server a second", unit="1/s", ge=0, le=1e4
     )
+    delete_rate_hz: float = quantity(
+        0.0,
+        "facts a second that the edge server deletes; the right answer to a question about one is "
+        "none, and no model's answer to it is judged",
+        unit="1/s",
+        ge=0,
+        le=1e4,
+    )
     report_rate_hz: float = quantity(
         0.0,
         "reports a second of each UE that state facts to the edge server",
@@ -71,7 +79,9 @@ class RetrievalTraffic(BearerSection):
     )
     report_facts: int = quantity(4, "facts of a report", ge=1, le=64)
     references: bool = quantity(
-        True, "a report names what the edge server is known to have instead of stating it"
+        True,
+        "name what the other side is known to have instead of stating it; of what it has in "
+        "another version send the difference",
     )
     answer: bool = quantity(True, "let the language model answer; off: only what was found counts")
     max_packet_bytes: int = quantity(

@@ -47,6 +47,8 @@ from models.compression.device_models import (
 from models.tasks import Sample
 
 MAX_TOKENS = 64
+KEPT_TEXTS = 2000
+"""Texts whose streams at the cut are kept: 30 tokens of 576 floats each are 140 MB."""
 DEFAULT_RUNG = "d8-int4-top16"
 """About the bytes that the compressed text takes; see the measured ladder in models/weights."""
 
@@ -69,6 +71,7 @@ class LlmTokenCodec(ModelCodec):
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
         self._devices: dict[tuple[str, int], DeviceModel] = {}
+        self._kept: dict[tuple[str, int, str], torch.Tensor] = {}
 
     @property
     def rungs(self) -> tuple[str, ...]:
@@ -132,22 +135,10 @@ class LlmTokenCodec(ModelCodec):
         """Return (tokens, units in hexadecimal, importances) of each text."""
         if not texts:
             return []
-        # A text without any token is sent as one space: a message has at least one unit.
-        numbers = [
-            self._model.tokenizer.encode(text, MAX_TOKENS)
-            or self._model.tokenizer.encode(" ", MAX_TOKENS)
-            for text in texts
-        ]
-        lengths = [len(row) for row in numbers]
+        streams = self._streams(texts, weights, point)
+        lengths = [len(rows) for rows in streams]
         positions = np.concatenate([np.arange(1, length + 1) for length in lengths])
-        device = self._device(point, weights).model
-        hidden = device.run(
-            device.embed([token for row in numbers for token in row]),
-            torch.from_numpy(positions),
-            lengths,
-            0,
-            weights.cut,
-        )
+        hidden = torch.cat(streams)
         tensors = weights.tensors
         centred = hidden - tensors["mean"]
         levels = quantise(
@@ -161,6 +152,40 @@ class LlmTokenCodec(ModelCodec):
             sent, theirs = ordered(units[part], ranks[part], point)
             out.append((length, [unit.hex() for unit in sent], theirs))
         return out
+
+    def _streams(
+        self, texts: Sequence[str], weights: CodecWeights, point: Rung
+    ) -> list[torch.Tensor]:
+        """Return each text's residual stream at the cut, [tokens, hidden].
+
+        Rungs differ in what follows: the last texts' streams are kept for the next rung.
+        """
+        keys = [(point.device, weights.cut, text) for text in texts]
+        todo = [key for key in dict.fromkeys(keys) if key not in self._kept]
+        # A text without any token is sent as one space: a message has at least one unit.
+        numbers = [
+            self._model.tokenizer.encode(text, MAX_TOKENS)
+            or self._model.tokenizer.encode(" ", MAX_TOKENS)
+            for _, _, text in todo
+        ]
+        found = {key: self._kept[key] for key in keys if key in self._kept}
+        if todo:
+            lengths = [len(row) for row in numbers]
+            positions = torch.cat([torch.arange(1, length + 1) for length in lengths])
+            device = self._device(point, weights).model
+            embedded = device.embed([token for row in numbers for token in row])
+            hidden = device.run(embedded, positions, lengths, 0, weights.cut)
+            rows = (part.clone() for part in torch.split(hidden, lengths))
+            found |= zip(todo, rows, strict=True)
+        self._kept |= found
+        while len(self._kept) > KEPT_TEXTS:
+            del self._kept[next(iter(self._kept))]
+        return [found[key] for key in keys]
+
+    def forget(self) -> None:
+        """Drop results and streams kept in memory."""
+        super().forget()
+        self._kept.clear()
 
     def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
         """Return one answer a message; see `Codec.decode`."""

@@ -6,7 +6,7 @@ wherever the model is cut. What a layer more at the device costs is memory, the 
 the air of that layer's low-rank change, down and up again; what it saves is the edge server's work.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.compression import DeviceProfile
 from models.federated.split import SplitModel
@@ -65,6 +65,13 @@ class Placement:
         frozen = cut * geometry.parameters_per_layer * geometry.bytes_per_weight
         kept = (cut - self.model.spec.first) * self.tokens * KEPT_VALUES * geometry.hidden * 4
         return frozen + 4 * _COPIES * self.adapter_values(cut) + kept
+
+    def highest_rank(self, cut: int, memory_bytes: float) -> int:
+        """Return `rank`, halved until a number of layers fits into memory, 1 at least."""
+        rank = self.rank
+        while rank > 1 and replace(self, rank=rank).memory_bytes(cut) > memory_bytes:
+            rank //= 2
+        return rank
 
     def device_s(self, cut: int) -> float:
         """Return the seconds that a round's steps take at the device."""

@@ -92,6 +92,31 @@ def entry_key(subject: str, relation: str) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
+def shorten_entry(entry: Entry) -> bytes:
+    """Return an entry's bytes without subject and relation, for a receiver that knows its key."""
+    data = entry.encode()
+    at = _HEAD.size + len(entry.clock) * _CLOCK.size
+    texts = 2 + len(entry.fact.subject.encode()) + len(entry.fact.relation.encode())
+    return data[:at] + data[at + texts :]
+
+
+def complete_entry(short: bytes, have: Entry) -> bytes:
+    """Return the bytes of the entry that `shorten_entry` made short.
+
+    Args:
+        short: as received; `decode_entry` of what is returned finds any damage.
+        have: an entry of the same key.
+
+    Raises:
+        EntryError: it is too short to be one.
+    """
+    at = _HEAD.size + (short[_HEAD.size - 1] * _CLOCK.size if len(short) >= _HEAD.size else 0)
+    if at > len(short):
+        raise EntryError(f"a difference of {len(short)} bytes is truncated")
+    texts = [have.fact.subject.encode(), have.fact.relation.encode()]
+    return short[:at] + b"".join(bytes([len(text)]) + text for text in texts) + short[at:]
+
+
 def decode_entry(data: bytes, *, now_s: float = math.inf) -> Entry:
     """Return an entry from the network, or refuse it.
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <sstream>
@@ -106,17 +107,10 @@ class Statement
 
     double ToNumber(const std::string& word, const std::string& what) const
     {
-        std::size_t end = 0;
-        double value = NAN;
-        try
-        {
-            value = std::stod(word, &end);
-        }
-        catch (const std::exception&)
-        {
-            end = 0;
-        }
-        if (end != word.size() || !std::isfinite(value))
+        // Not std::stod, which refuses numbers that are nearly 0.
+        char* end = nullptr;
+        const double value = std::strtod(word.c_str(), &end);
+        if (word.empty() || end != word.c_str() + word.size() || !std::isfinite(value))
         {
             Fail(what + " is '" + word + "', not a finite number");
         }
@@ -146,6 +140,8 @@ const std::set<std::string> BEARER_OPTIONS{"rlc",
                                            "reordering_ms",
                                            "discard_timer_ms",
                                            "queue_bytes",
+                                           "prioritised_bps",
+                                           "bucket_ms",
                                            "filter",
                                            "dscp",
                                            "part"};
@@ -170,6 +166,14 @@ void ReadBearer(const Statement& s, NrFlowConfig& flow)
             s.Fail("sn_bits is " + std::to_string(bits) + ": 12 or 18");
         }
         flow.snBits = static_cast<uint8_t>(bits);
+    }
+    if (s.Has("prioritised_bps"))
+    {
+        flow.prioritisedRate = s.NumberOption("prioritised_bps") / 8.0;
+    }
+    if (s.Has("bucket_ms"))
+    {
+        flow.bucket = Seconds(1e-3 * s.NumberOption("bucket_ms"));
     }
     flow.inOrder = s.Has("in_order") && s.CountOption("in_order") != 0;
     if (s.Has("reordering_ms"))

@@ -48,21 +48,24 @@ uint8_t NrHarqCombining::GetRedundancyVersion(uint32_t transmission) const
     return m_incremental ? ORDER[(transmission - 1) % 4] : 0;
 }
 
-double NrHarqCombining::GetEffectiveSinr(std::span<const float> sinr,
-                                         double codeRate,
-                                         uint32_t baseGraph) const
+NrCombined NrHarqCombining::Combine(std::span<const float> sinr,
+                                    double codeRate,
+                                    uint32_t baseGraph) const
 {
+    const double all = std::accumulate(sinr.begin(), sinr.end(), 0.0);
     const double mother = baseGraph == 1 ? MOTHER_RATE_1 : MOTHER_RATE_2;
     const double part = mother / codeRate; // of the buffer, in a transmission
     if (!m_incremental || sinr.size() == 1 || part >= 1.0)
     {
-        return std::accumulate(sinr.begin(), sinr.end(), 0.0);
+        return {all, codeRate, all};
     }
     // Transmissions of the same version hold the same bits.
     std::array<double, 4> energy{};
+    std::array<bool, 4> transmitted{};
     for (std::size_t i = 0; i < sinr.size(); ++i)
     {
         energy[ORDER[i % 4]] += sinr[i];
+        transmitted[ORDER[i % 4]] = true;
     }
     const auto& start = baseGraph == 1 ? START_GRAPH_1 : START_GRAPH_2;
     std::array<double, 9> edges{};
@@ -74,19 +77,26 @@ double NrHarqCombining::GetEffectiveSinr(std::span<const float> sinr,
     edges[8] = 1.0;
     std::sort(edges.begin(), edges.end());
     double information = 0.0;
+    double sent = 0.0;
     for (std::size_t i = 0; i + 1 < edges.size(); ++i)
     {
         const double middle = 0.5 * (edges[i] + edges[i + 1]);
         double sum = 0.0;
+        bool held = false;
         for (std::size_t version = 0; version < 4; ++version)
         {
             // The buffer is a circle.
             const double at = middle - start[version] + (middle < start[version] ? 1.0 : 0.0);
-            sum += at < part ? energy[version] : 0.0;
+            if (at < part && transmitted[version])
+            {
+                sum += energy[version];
+                held = true;
+            }
         }
+        sent += held ? edges[i + 1] - edges[i] : 0.0;
         information += (edges[i + 1] - edges[i]) * std::log1p(sum);
     }
-    return std::expm1(information / part);
+    return {std::expm1(information / sent), mother / sent, all};
 }
 
 } // namespace ns3

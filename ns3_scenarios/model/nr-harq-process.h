@@ -29,6 +29,7 @@ struct NrHarqProcess
     State state{State::IDLE};           //!< where it stands
     uint64_t feedbackSlot{0};           //!< slot from which the feedback is known
     bool decoded{false};                //!< what the feedback will say
+    double draw{0.0};                   //!< uniform in [0, 1): lost where the rate is above it
     uint8_t mcs{0};                     //!< MCS index
     uint8_t layers{1};                  //!< spatial layers
     bool backedOff{false};              //!< whether its MCS is below the chosen one

@@ -70,7 +70,7 @@ void NrLink::Configure(
 
 Ptr<NrRlcStatus> NrLink::AddBearer(const NrFlowConfig& flow)
 {
-    Bearer bearer{flow, nullptr, CreateObject<NrPdcp>()};
+    Bearer bearer{flow, nullptr, CreateObject<NrPdcp>(), 0.0, Simulator::Now()};
     Ptr<NrRlcStatus> status;
     bearer.pdcp->SetAttribute("SnBits", UintegerValue(flow.snBits));
     bearer.pdcp->SetAttribute("InOrder", BooleanValue(flow.inOrder));
@@ -113,7 +113,7 @@ void NrLink::AddStatusBearer(const NrFlowConfig& flow, Ptr<NrRlcStatus> status)
 {
     NrFlowConfig own = flow;
     own.filter = {}; // no packet is classified into it
-    InsertBearer({own, status, nullptr});
+    InsertBearer({own, status, nullptr, 0.0, Simulator::Now()});
 }
 
 void NrLink::InsertBearer(Bearer bearer)
@@ -155,6 +155,8 @@ void NrLink::Reestablish(bool forward)
     for (Bearer& bearer : m_bearers)
     {
         bearer.rlc->Reestablish(forward);
+        bearer.credit = 0.0; // TS 38.321 clause 5.12
+        bearer.creditTime = Simulator::Now();
     }
 }
 
@@ -357,11 +359,9 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     uint32_t used = 0;
     process.segments.clear();
     process.maxTransmissions = 1;
-    for (const std::size_t at : m_order)
-    {
-        Bearer& bearer = m_bearers[at];
+    const auto serve = [&](Bearer& bearer, uint32_t enough) {
         const std::size_t before = process.segments.size();
-        used += bearer.rlc->Fill(bytes - used, process.segments);
+        used += bearer.rlc->Fill(bytes - used, process.segments, enough);
         const NrFlowConfig& flow = bearer.flow;
         const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : maxTransmissions;
         const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
@@ -370,6 +370,26 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
             const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
             process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
         }
+        return before;
+    };
+    EarnCredits();
+    for (const std::size_t at : m_order)
+    {
+        Bearer& bearer = m_bearers[at];
+        if (bearer.credit <= 0.0)
+        {
+            continue;
+        }
+        // A whole packet may take more than was earned: the credit is below 0 for a while then.
+        const std::size_t first = serve(bearer, static_cast<uint32_t>(std::ceil(bearer.credit)));
+        for (std::size_t i = first; i < process.segments.size(); ++i)
+        {
+            bearer.credit -= process.segments[i].rlcHeader + process.segments[i].bytes;
+        }
+    }
+    for (const std::size_t at : m_order)
+    {
+        serve(m_bearers[at], NrRlc::ALL);
     }
     if (process.segments.empty())
     {
@@ -390,6 +410,19 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
         m_counter.retransmitted += segment.again;
         m_counter.rlc_retransmitted += segment.again;
         m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
+    }
+}
+
+void NrLink::EarnCredits()
+{
+    const Time now = Simulator::Now();
+    for (Bearer& bearer : m_bearers)
+    {
+        const NrFlowConfig& flow = bearer.flow;
+        const double earned = flow.prioritisedRate * (now - bearer.creditTime).GetSeconds();
+        const double most = flow.prioritisedRate * flow.bucket.GetSeconds();
+        bearer.credit = std::min(bearer.credit + earned, most);
+        bearer.creditTime = now;
     }
 }
 

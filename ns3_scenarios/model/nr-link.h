@@ -25,26 +25,28 @@ namespace ns3
 /// A flow as the radio sees it.
 struct NrFlowConfig
 {
-    uint32_t flow{0};           //!< flow number
-    uint32_t ue{0};             //!< UE
-    bool uplink{false};         //!< direction
-    uint32_t part{0};           //!< bandwidth part that carries it
-    NrPacketFilter filter;      //!< which packets belong to it
-    uint8_t fiveqi{9};          //!< 5QI (TS 23.501 clause 5.7.4)
-    uint8_t priority{90};       //!< priority level, 1 comes first
-    Time budget{Time::Max()};   //!< packet delay budget
-    bool discard{false};        //!< whether late packets leave the queue
-    uint32_t maxHarqTx{0};      //!< transmissions of its blocks, 0 for the network's number
-    double importantFrom{0.0};  //!< importance from which a packet has maxHarqTx
-    uint32_t lessHarqTx{0};     //!< transmissions of less important packets, 0 for the same
-    uint8_t mcsBackoff{0};      //!< MCS indices below the chosen one, for important packets
-    NrSemanticProfile semantic; //!< what is known of its messages
-    bool acknowledged{false};   //!< RLC mode: acknowledged or unacknowledged
-    uint8_t snBits{12};         //!< of PDCP, and of RLC in acknowledged mode
-    bool inOrder{false};        //!< whether PDCP delivers in order
-    Time reordering;            //!< t-Reordering, 0 for the mode's default
-    Time discardTimer;          //!< PDCP's discard timer, 0 for none
-    uint32_t queueBytes{0};     //!< queue limit, 0 for the default
+    uint32_t flow{0};               //!< flow number
+    uint32_t ue{0};                 //!< UE
+    bool uplink{false};             //!< direction
+    uint32_t part{0};               //!< bandwidth part that carries it
+    NrPacketFilter filter;          //!< which packets belong to it
+    uint8_t fiveqi{9};              //!< 5QI (TS 23.501 clause 5.7.4)
+    uint8_t priority{90};           //!< priority level, 1 comes first
+    Time budget{Time::Max()};       //!< packet delay budget
+    bool discard{false};            //!< whether late packets leave the queue
+    uint32_t maxHarqTx{0};          //!< transmissions of its blocks, 0 for the network's number
+    double importantFrom{0.0};      //!< importance from which a packet has maxHarqTx
+    uint32_t lessHarqTx{0};         //!< transmissions of less important packets, 0 for the same
+    uint8_t mcsBackoff{0};          //!< MCS indices below the chosen one, for important packets
+    NrSemanticProfile semantic;     //!< what is known of its messages
+    bool acknowledged{false};       //!< RLC mode: acknowledged or unacknowledged
+    uint8_t snBits{12};             //!< of PDCP, and of RLC in acknowledged mode
+    double prioritisedRate{0.0};    //!< bytes a second that it gets before strict priority rules
+    Time bucket{MilliSeconds(100)}; //!< for which it may save that rate up
+    bool inOrder{false};            //!< whether PDCP delivers in order
+    Time reordering;                //!< t-Reordering, 0 for the mode's default
+    Time discardTimer;              //!< PDCP's discard timer, 0 for none
+    uint32_t queueBytes{0};         //!< queue limit, 0 for the default
 };
 
 /**
@@ -144,7 +146,8 @@ class NrLink : public Object
     uint32_t ApplyFeedback(uint64_t slot);
 
     /**
-     * Fills a new transport block from the bearers, highest priority first.
+     * Fills a new transport block from the bearers: first each up to its prioritised rate, then by
+     * priority alone (TS 38.321 clause 5.4.3.1.3).
      *
      * \param process an idle process whose tbsBits are set; its maxTransmissions become those of
      * the packet in it that is allowed the most
@@ -213,9 +216,11 @@ class NrLink : public Object
     /// A bearer: its flow and its entities.
     struct Bearer
     {
-        NrFlowConfig flow; //!< the flow
-        Ptr<NrRlc> rlc;    //!< its RLC entity
-        Ptr<NrPdcp> pdcp;  //!< its PDCP entity, null for status reports
+        NrFlowConfig flow;  //!< the flow
+        Ptr<NrRlc> rlc;     //!< its RLC entity
+        Ptr<NrPdcp> pdcp;   //!< its PDCP entity, null for status reports
+        double credit{0.0}; //!< Bj of TS 38.321: bytes that its prioritised rate has earned
+        Time creditTime;    //!< when that was counted
     };
 
     /// Sums over a period.
@@ -239,6 +244,9 @@ class NrLink : public Object
     /// Lets the next of the bearers of a priority come first in the next block: equal priorities
     /// are served equally (TS 38.321 clause 5.4.3.1.3).
     void TakeTurns();
+
+    /// Counts what the prioritised rates have earned since the last time.
+    void EarnCredits();
 
     /// Puts a bearer in the order of priorities, behind those of the same one.
     void InsertBearer(Bearer bearer);

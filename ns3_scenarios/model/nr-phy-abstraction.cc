@@ -3,6 +3,7 @@
 
 #include "ns3/uinteger.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ns3
@@ -38,6 +39,11 @@ void NrPhyAbstraction::Set(Ptr<NrCarrier> carrier,
     {
         ++m_lowestMcs;
     }
+    m_halfLostDb.resize(carrier->GetMcsCount());
+    for (std::size_t mcs = 0; mcs < m_halfLostDb.size(); ++mcs)
+    {
+        m_halfLostDb[mcs] = m_bler->SnrForBler(static_cast<uint8_t>(mcs), m_referenceBits, 0.5);
+    }
 }
 
 double NrPhyAbstraction::GetEffectiveSinr(std::span<const float> sinr,
@@ -60,6 +66,54 @@ double NrPhyAbstraction::GetEfficiency(uint8_t mcs) const
 double NrPhyAbstraction::GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const
 {
     return m_bler->GetTransportBlockBler(mcs, tbsBits, m_carrier->GetCodeRate(mcs), sinrDb);
+}
+
+double NrPhyAbstraction::GetHalfLostDb(uint8_t mcs, double codeRate) const
+{
+    const auto order = m_carrier->GetModulationOrder(mcs);
+    // The nearest MCS of the modulation on either side; code rates rise with the index.
+    int lower = -1;
+    int upper = -1;
+    for (int i = 0; i < static_cast<int>(m_halfLostDb.size()); ++i)
+    {
+        const auto index = static_cast<uint8_t>(i);
+        if (m_carrier->GetModulationOrder(index) != order || !m_bler->IsAvailable(index))
+        {
+            continue;
+        }
+        if (m_carrier->GetCodeRate(index) <= codeRate)
+        {
+            lower = i;
+        }
+        else if (upper < 0)
+        {
+            upper = i;
+        }
+    }
+    if (lower < 0 && upper < 0)
+    {
+        upper = mcs; // the table knows no MCS of this modulation
+    }
+    if (lower < 0 || upper < 0)
+    {
+        const int nearest = std::max(lower, upper);
+        const double rate = m_carrier->GetCodeRate(static_cast<uint8_t>(nearest));
+        return m_halfLostDb[static_cast<std::size_t>(nearest)] +
+               10.0 * std::log10((std::exp2(order * codeRate) - 1.0) /
+                                 (std::exp2(order * rate) - 1.0));
+    }
+    const double below = m_carrier->GetCodeRate(static_cast<uint8_t>(lower));
+    const double above = m_carrier->GetCodeRate(static_cast<uint8_t>(upper));
+    return std::lerp(m_halfLostDb[static_cast<std::size_t>(lower)],
+                     m_halfLostDb[static_cast<std::size_t>(upper)],
+                     (codeRate - below) / (above - below));
+}
+
+double NrPhyAbstraction::GetCombinedSinr(uint8_t mcs, const NrCombined& combined) const
+{
+    const double gainDb =
+        GetHalfLostDb(mcs, m_carrier->GetCodeRate(mcs)) - GetHalfLostDb(mcs, combined.codeRate);
+    return std::max(combined.energy, combined.sinr * std::pow(10.0, 0.1 * gainDb));
 }
 
 double NrPhyAbstraction::GetThresholdDb(uint8_t mcs, double target) const

@@ -5,6 +5,7 @@
 #include "nr-bler-table.h"
 #include "nr-carrier.h"
 #include "nr-eesm.h"
+#include "nr-harq-combining.h"
 
 #include "ns3/object.h"
 
@@ -64,6 +65,20 @@ class NrPhyAbstraction : public Object
     double GetBler(uint8_t mcs, uint32_t tbsBits, double sinrDb) const;
 
     /**
+     * SINR of a single transmission that is lost as often as several together.
+     *
+     * A lower code rate needs less SINR: by how much, the table's own MCS of the same modulation
+     * say, at half of the blocks, with straight lines between their code rates; below the lowest
+     * of them, the capacity of Gaussian symbols. New bits are never worth less than the same bits
+     * again.
+     *
+     * \param mcs MCS index
+     * \param combined what the transmissions are worth together
+     * \return linear
+     */
+    double GetCombinedSinr(uint8_t mcs, const NrCombined& combined) const;
+
+    /**
      * \param mcs MCS index
      * \param target block error rate
      * \return the SINR in dB at which a code block of the reference size meets the target
@@ -76,13 +91,21 @@ class NrPhyAbstraction : public Object
     uint8_t GetLowestMcs() const;
 
   private:
+    /**
+     * \param mcs MCS index
+     * \param codeRate at its modulation
+     * \return the SINR in dB at which half of the blocks are lost
+     */
+    double GetHalfLostDb(uint8_t mcs, double codeRate) const;
+
     Ptr<NrCarrier> m_carrier;                  //!< the carrier
     std::shared_ptr<const NrBlerTable> m_bler; //!< block error rates
     std::shared_ptr<const NrEesm> m_eesm;      //!< betas
     uint32_t m_referenceBits{0};               //!< code block size of the thresholds
     uint8_t m_lowestMcs{0};                    //!< first MCS in the table
-    mutable std::vector<double> m_thresholds;  //!< of each MCS, for m_target
-    mutable double m_target{-1.0};             //!< that the thresholds are for
+    std::vector<double> m_halfLostDb;         //!< SINR at which half of the blocks are lost, by MCS
+    mutable std::vector<double> m_thresholds; //!< of each MCS, for m_target
+    mutable double m_target{-1.0};            //!< that the thresholds are for
 };
 
 } // namespace ns3

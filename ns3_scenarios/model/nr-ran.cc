@@ -95,6 +95,12 @@ TypeId NrRan::GetTypeId()
                           UintegerValue(4),
                           MakeUintegerAccessor(&NrRan::m_maxHarqTx),
                           MakeUintegerChecker<uint32_t>(1))
+            .AddAttribute("HarqMemory",
+                          "A block that was lost is more likely than others to be lost again: one "
+                          "draw decides on all its transmissions; if false, each has its own",
+                          BooleanValue(true),
+                          MakeBooleanAccessor(&NrRan::m_harqMemory),
+                          MakeBooleanChecker())
             .AddAttribute("K1",
                           "Slots from data to its feedback, at least (TS 38.213 clause 9.2.3)",
                           UintegerValue(4),
@@ -737,13 +743,19 @@ void NrRan::Decode(const Transmission& t)
     const double combined =
         process.transmissions == 1
             ? sinr
-            : m_combining->GetEffectiveSinr(
-                  process.sinr,
-                  m_carrier->GetCodeRate(process.mcs),
-                  NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph);
+            : m_phy->GetCombinedSinr(
+                  process.mcs,
+                  m_combining->Combine(
+                      process.sinr,
+                      m_carrier->GetCodeRate(process.mcs),
+                      NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph));
     const double bler =
         m_phy->GetBler(process.mcs, process.tbsBits, 10.0 * std::log10(std::max(combined, 1e-20)));
-    process.decoded = m_draw->GetValue() >= bler;
+    if (process.transmissions == 1 || !m_harqMemory)
+    {
+        process.draw = m_draw->GetValue();
+    }
+    process.decoded = process.draw >= bler;
     const double sinrDb = 10.0 * std::log10(std::max(sinr, 1e-20));
     NrLink& link = *ue.links[t.uplink];
     link.CountTransmission(process, sinrDb, process.decoded);

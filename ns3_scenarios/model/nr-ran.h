@@ -292,6 +292,12 @@ class NrRan : public Object
     /**
      * Decides whether a block is decoded.
      *
+     * A block has one draw for all its transmissions, and is lost as long as the block error rate
+     * of what has been sent so far lies above it: as if it had one SINR, hidden, from which on it
+     * is decoded. Of blocks that were lost at rate b1, the share b2 / b1 is then lost again at b2.
+     * With a draw for each transmission (`HarqMemory` false) it would be b2, as if nothing were
+     * known about a block that was lost.
+     *
      * \param transmission the transmission
      */
     void Decode(const Transmission& transmission);
@@ -310,6 +316,7 @@ class NrRan : public Object
     Ptr<NrPhyAbstraction> m_phy;                     //!< error model
     Ptr<NrChannelSource> m_channel;                  //!< gains
     Ptr<NrTraceSink> m_sink;                         //!< records
+    bool m_harqMemory{true};                         //!< one draw for all transmissions
     Ptr<UniformRandomVariable> m_draw;               //!< decides on blocks
     std::vector<Cell> m_cells;                       //!< cells
     std::vector<Ue> m_ues;                           //!< UEs

@@ -101,10 +101,10 @@ bool NrRlcAm::MayStart() const
     return begun || m_txNext < m_txNextAck + Window();
 }
 
-uint32_t NrRlcAm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
+uint32_t NrRlcAm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough)
 {
     uint32_t used = 0;
-    while (!m_again.empty())
+    while (!m_again.empty() && used < enough)
     {
         const uint64_t sn = *m_again.begin();
         Sent& sent = m_sent[sn - m_txNextAck];
@@ -128,7 +128,7 @@ uint32_t NrRlcAm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
         }
         PollIfDue(segments.back(), false);
     }
-    while (MayStart())
+    while (MayStart() && used < enough)
     {
         const NrSduPtr sdu = m_queue.front();
         const bool begun = !m_sent.empty() && m_sent.back().sdu == sdu;

@@ -38,7 +38,7 @@ class NrRlcAm : public NrRlc
 
     NrRlcAm();
 
-    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments) override;
+    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) override;
     void Receive(const NrRlcSegment& segment) override;
     void Lose(const NrRlcSegment& segment, cosim::sim::PacketReason reason) override;
     void Reestablish(bool forward) override;

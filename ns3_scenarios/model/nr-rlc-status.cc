@@ -60,8 +60,9 @@ void NrRlcStatus::Trigger()
     }
 }
 
-uint32_t NrRlcStatus::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
+uint32_t NrRlcStatus::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough)
 {
+    (void)enough; // a report goes whole
     constexpr uint32_t LEAST_SUBHEADER = 2;
     if (!IsDue() || bytes <= LEAST_SUBHEADER)
     {

@@ -49,7 +49,7 @@ class NrRlcStatus : public NrRlc
     /// A report is due: now, or when t-StatusProhibit has expired.
     void Trigger();
 
-    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments) override;
+    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) override;
     void Receive(const NrRlcSegment& segment) override;
     void Lose(const NrRlcSegment& segment, cosim::sim::PacketReason reason) override;
     void Reestablish(bool forward) override;

@@ -40,10 +40,10 @@ TypeId NrRlcUm::GetTypeId()
     return tid;
 }
 
-uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments)
+uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough)
 {
     uint32_t used = 0;
-    while (!m_queue.empty())
+    while (!m_queue.empty() && used < enough)
     {
         const NrSduPtr sdu = m_queue.front();
         const bool first = sdu->sent == 0;

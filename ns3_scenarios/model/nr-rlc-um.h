@@ -25,7 +25,7 @@ class NrRlcUm : public NrRlc
      */
     static TypeId GetTypeId();
 
-    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments) override;
+    uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) override;
     void Receive(const NrRlcSegment& segment) override;
     void Lose(const NrRlcSegment& segment, cosim::sim::PacketReason reason) override;
     void Reestablish(bool forward) override;

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <limits>
 #include <vector>
 
 namespace ns3
@@ -19,6 +20,9 @@ namespace ns3
 class NrRlc : public Object
 {
   public:
+    /// For Fill: no end but that of the block.
+    static constexpr uint32_t ALL = std::numeric_limits<uint32_t>::max();
+
     /// Told about the fate of packets.
     using SduCallback = std::function<void(const NrSduPtr&, cosim::sim::PacketEvent)>;
 
@@ -64,9 +68,10 @@ class NrRlc : public Object
      *
      * \param bytes room in the block
      * \param segments where pieces are appended
+     * \param enough bytes after which no further packet is begun; one that fits is not cut
      * \return bytes used, headers included
      */
-    virtual uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments) = 0;
+    virtual uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) = 0;
 
     /**
      * Receives a piece of a transport block that was decoded.

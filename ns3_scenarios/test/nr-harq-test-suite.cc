@@ -11,6 +11,7 @@
 #include "ns3/test.h"
 #include "ns3/uinteger.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -38,26 +39,29 @@ class NrCombiningTestCase : public TestCase
         const auto first = [&sinr](std::size_t count) {
             return std::span<const float>(sinr).first(count);
         };
-        NS_TEST_EXPECT_MSG_EQ_TOL(chase->GetEffectiveSinr(first(4), 0.5, 1), 12.0, 1e-6, "sum");
+        const auto check = [this](const NrCombined& got, double sinr, double rate, double energy) {
+            NS_TEST_EXPECT_MSG_EQ_TOL(got.sinr, sinr, 1e-3 * sinr, "SINR");
+            NS_TEST_EXPECT_MSG_EQ_TOL(got.codeRate, rate, 1e-3 * rate, "code rate");
+            NS_TEST_EXPECT_MSG_EQ_TOL(got.energy, energy, 1e-6, "energy");
+        };
+        check(chase->Combine(first(4), 0.5, 1), 12.0, 0.5, 12.0);
         NS_TEST_EXPECT_MSG_EQ(uint32_t(chase->GetRedundancyVersion(3)), 0, "the same bits");
         NS_TEST_EXPECT_MSG_EQ(uint32_t(incremental->GetRedundancyVersion(2)), 2, "0, 2");
         NS_TEST_EXPECT_MSG_EQ(uint32_t(incremental->GetRedundancyVersion(4)), 1, "0, 2, 3, 1");
         NS_TEST_EXPECT_MSG_EQ(uint32_t(incremental->GetRedundancyVersion(5)), 0, "again");
-        NS_TEST_EXPECT_MSG_EQ_TOL(
-            incremental->GetEffectiveSinr(first(1), 0.9, 1), 3.0, 1e-6, "one transmission");
+        check(incremental->Combine(first(1), 0.9, 1), 3.0, 0.9, 3.0);
         // Rate 5/6 with base graph 1: a transmission is 0.4 of the buffer. Version 0 holds 0 to
-        // 0.4, version 2 0.5 to 0.9: no overlap, so log2(1 + g) = log2(4) + log2(2) = 3, g = 7.
-        NS_TEST_EXPECT_MSG_EQ_TOL(
-            incremental->GetEffectiveSinr(first(2), 5.0 / 6.0, 1), 7.0, 1e-6, "disjoint");
+        // 0.4, version 2 0.5 to 0.9: no overlap, twice the bits, rate 5/12; the mean of log2(4) and
+        // log2(2) is 1.5, g = 2^1.5 - 1 = 1.8284.
+        check(incremental->Combine(first(2), 5.0 / 6.0, 1), 1.8284, 5.0 / 12.0, 4.0);
         // Version 3 begins at 56/66 = 0.8485 and ends, round the circle, at 0.2485. It shares
-        // 0.2485 with version 0 and 0.9 - 0.8485 = 0.0515 with version 2; 0.1 is new. Over 0.4:
-        // 0.2485 log2(1 + 3 + 7) + 0.1515 log2(4) + 0.0515 log2(1 + 1 + 7) + 0.3485 log2(2) + 0.1
-        // log2(8) = 0.8597 + 0.3030 + 0.1633 + 0.3485 + 0.3 = 1.9745; / 0.4 = 4.936: 29.6.
-        NS_TEST_EXPECT_MSG_EQ_TOL(
-            incremental->GetEffectiveSinr(first(3), 5.0 / 6.0, 1), 29.6, 0.1, "overlaps");
+        // 0.2485 with version 0 and 0.9 - 0.8485 = 0.0515 with version 2; 0.1 is new, so that 0.9
+        // of the buffer was sent: rate 1/3 / 0.9. 0.2485 log2(1 + 3 + 7) + 0.1515 log2(4) +
+        // 0.0515 log2(1 + 1 + 7) + 0.3485 log2(2) + 0.1 log2(8) = 0.8597 + 0.3030 + 0.1633 +
+        // 0.3485 + 0.3 = 1.9745; / 0.9 = 2.1939: 3.5754.
+        check(incremental->Combine(first(3), 5.0 / 6.0, 1), 3.5754, 1.0 / 2.7, 11.0);
         // Rate 1/3 fills the buffer of base graph 1: nothing is ever new.
-        NS_TEST_EXPECT_MSG_EQ_TOL(
-            incremental->GetEffectiveSinr(first(4), 1.0 / 3.0, 1), 12.0, 1e-6, "whole buffer");
+        check(incremental->Combine(first(4), 1.0 / 3.0, 1), 12.0, 1.0 / 3.0, 12.0);
         for (const double rate : {0.2, 0.35, 0.5, 0.7, 0.92})
         {
             for (const uint32_t graph : {1, 2})
@@ -71,14 +75,95 @@ class NrCombiningTestCase : public TestCase
                     {
                         product *= 1.0 + one;
                     }
-                    const double sum = chase->GetEffectiveSinr(first(count), rate, graph);
-                    const double got = incremental->GetEffectiveSinr(first(count), rate, graph);
+                    const NrCombined all = incremental->Combine(first(count), rate, graph);
+                    const double sum = all.energy;
+                    // The same information in the bits of one transmission.
+                    const double got = std::pow(1.0 + all.sinr, rate / all.codeRate) - 1.0;
                     NS_TEST_EXPECT_MSG_EQ((got >= sum * (1 - 1e-6)), true, "at least chase");
                     NS_TEST_EXPECT_MSG_EQ(
                         (got <= (product - 1.0) * (1 + 1e-6)), true, "at most all new");
                 }
             }
         }
+    }
+};
+
+/// What a lower code rate is worth, by the table's own MCS of the modulation.
+class NrCombinedSinrTestCase : public TestCase
+{
+  public:
+    NrCombinedSinrTestCase()
+        : TestCase("Several transmissions as one: thresholds of the table")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        auto carrier = CreateObject<NrCarrier>();
+        carrier->SetAttribute("McsTable", UintegerValue(1));
+        carrier->Initialize();
+        // Half of the blocks are lost at as many decibels as the MCS has for an index.
+        auto phy = NrTestBench::MakePhy(carrier, [](uint32_t mcs, double snrDb) {
+            return std::min(1.0, 0.5 * std::pow(10.0, -0.1 * (snrDb - mcs)));
+        });
+        const auto gainDb = [&phy](double codeRate) {
+            return 10.0 * std::log10(phy->GetCombinedSinr(27, {1.0, codeRate, 0.1}));
+        };
+        // 64QAM: MCS 20 has 567/1024, MCS 21 616/1024, and MCS 17, the lowest, 438/1024.
+        NS_TEST_EXPECT_MSG_EQ_TOL(gainDb(910.0 / 1024.0), 0.0, 1e-6, "its own rate");
+        NS_TEST_EXPECT_MSG_EQ_TOL(gainDb(567.0 / 1024.0), 7.0, 0.01, "that of MCS 20");
+        NS_TEST_EXPECT_MSG_EQ_TOL(gainDb(591.5 / 1024.0), 6.5, 0.01, "halfway to MCS 21");
+        // Half of the lowest: 17 dB + 10 log10((2^1.2832 - 1) / (2^2.5664 - 1)) = 11.642 dB.
+        NS_TEST_EXPECT_MSG_EQ_TOL(gainDb(219.0 / 1024.0), 15.358, 0.01, "by capacity");
+        const NrCombined strong{1.0, 0.85, 5.0};
+        NS_TEST_EXPECT_MSG_EQ_TOL(
+            phy->GetCombinedSinr(27, strong), 5.0, 1e-6, "not less than the same bits");
+    }
+};
+
+/**
+ * A block that was lost is lost again more often than others would be. At 0 dB one transmission is
+ * lost at 0.8, two (3 dB, chase combining at the lowest MCS) at 0.4, three (4.8 dB) never: of those
+ * lost once 0.4 / 0.8 = 0.5 are lost again, 0.4 with a draw each.
+ */
+class NrHarqMemoryTestCase : public TestCase
+{
+  public:
+    NrHarqMemoryTestCase()
+        : TestCase("One draw for all transmissions of a block")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        for (const bool memory : {true, false})
+        {
+            Config::SetDefault("ns3::NrRan::HarqMemory", BooleanValue(memory));
+            NrTestBench bench(
+                {.snrDb = {0.0},
+                 .bler = [](uint32_t,
+                            double snrDb) { return snrDb < 2.0 ? 0.8 : (snrDb < 4.0 ? 0.4 : 0.0); },
+                 .blerTarget = 0.5});
+            bench.Saturate(0);
+            bench.Run(10.0);
+            std::map<uint32_t, double> blocks;
+            std::map<uint32_t, double> lost;
+            for (const auto& slot : bench.sink->slots)
+            {
+                NS_TEST_ASSERT_MSG_EQ(uint32_t(slot.mcs), 0, "the lowest");
+                ++blocks[slot.redundancy_version];
+                lost[slot.redundancy_version] += slot.ack ? 0.0 : 1.0;
+            }
+            // Some 4500 first and 3600 second transmissions: standard deviations 0.006 and 0.008.
+            NS_TEST_EXPECT_MSG_EQ((blocks[2] > 3000), true, "second transmissions");
+            NS_TEST_EXPECT_MSG_EQ_TOL(lost[0] / blocks[0], 0.8, 0.025, "first ones");
+            const double again = memory ? 0.5 : 0.4;
+            NS_TEST_EXPECT_MSG_EQ_TOL(lost[2] / blocks[2], again, 0.035, "second ones");
+            NS_TEST_EXPECT_MSG_EQ(lost[3], 0.0, "third ones");
+        }
+        Config::Reset();
     }
 };
 
@@ -293,6 +378,8 @@ class NrHarqTestSuite : public TestSuite
         : TestSuite("nr-harq", Type::UNIT)
     {
         AddTestCase(new NrCombiningTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrCombinedSinrTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new NrHarqMemoryTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrCombiningOnAirTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrImportanceHarqTestCase, TestCase::Duration::QUICK);
         AddTestCase(new NrBufferStatusTestCase, TestCase::Duration::QUICK);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "nr-test-bench.h"
 
+#include "ns3/boolean.h"
+#include "ns3/config.h"
 #include "ns3/simulator.h"
 #include "ns3/test.h"
 
@@ -125,8 +127,8 @@ class NrProportionalFairTestCase : public TestCase
 };
 
 /**
- * With an error rate p at every transmission and N transmissions at most, a block takes
- * (1 - p^N) / (1 - p) transmissions on average and is lost for good with p^N.
+ * With a draw of its own and an error rate p for every transmission and N transmissions at most, a
+ * block takes (1 - p^N) / (1 - p) transmissions on average and is lost for good with p^N.
  */
 class NrHarqTestCase : public TestCase
 {
@@ -145,6 +147,7 @@ class NrHarqTestCase : public TestCase
         const double p = 1.0 - std::cbrt(1.0 - P);
         for (const uint32_t most : {1, 2, 4})
         {
+            Config::SetDefault("ns3::NrRan::HarqMemory", BooleanValue(false));
             NrTestBench bench({.snrDb = {20.0},
                                .bler = [p](uint32_t, double) { return p; },
                                .maxHarqTx = most,
@@ -178,6 +181,7 @@ class NrHarqTestCase : public TestCase
                                   "bytes on the air");
             NS_TEST_EXPECT_MSG_EQ(
                 c.sdu_sent, c.sdu_delivered + c.sdu_lost + c.sdu_in_flight, "packets' bytes");
+            Config::Reset();
         }
     }
 };

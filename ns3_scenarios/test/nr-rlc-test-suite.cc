@@ -60,7 +60,7 @@ class RlcBench
     std::vector<NrRlcSegment> Block(uint32_t bytes)
     {
         std::vector<NrRlcSegment> segments;
-        used = m_rlc->Fill(bytes, segments);
+        used = m_rlc->Fill(bytes, segments, NrRlc::ALL);
         return segments;
     }
 
@@ -77,7 +77,7 @@ class RlcBench
     static uint32_t Report(Ptr<NrRlcAm> am)
     {
         std::vector<NrRlcSegment> segments;
-        am->GetStatusEntity()->Fill(1000, segments);
+        am->GetStatusEntity()->Fill(1000, segments, NrRlc::ALL);
         Receive(segments);
         return segments.empty() ? 0 : segments.front().rlcHeader;
     }

@@ -37,30 +37,3 @@ def layer_gains(matrices: Any, layers: int) -> Any:
     else:
         values = torch.linalg.eigvalsh(gram).flip(-1).clamp_min(0.0)
     return values[..., :layers]
-
-
-def link_gains(response: Any, serving_cell: Any, layers: int) -> Any:
-    """Return the power gains of all links.
-
-    A serving link: `layer_gains` of each PRB; both sides know the channel without error.
-
-    Any other link: the mean over all antenna pairs. That is the expected power between one combined
-    antenna port and the other side when the precoder was made for someone else and is therefore
-    unrelated to this channel; the fluctuation that a particular precoder would add is left out.
-
-    Args:
-        response: complex tensor, shape [cells, ues, ue antennas, gnb antennas, times, prbs].
-        serving_cell: integer tensor, shape [ues].
-        layers: spatial layers.
-
-    Returns:
-        Real tensor, shape [times, cells, ues, layers, prbs].
-    """
-    import torch
-
-    ues = torch.arange(response.shape[1])
-    power = (response.real**2 + response.imag**2).mean(dim=(2, 3))  # [cells, ues, times, prbs]
-    gains = power[..., None].repeat(1, 1, 1, 1, layers)
-    own = response[serving_cell, ues].permute(0, 3, 4, 1, 2)  # [ues, times, prbs, ue, gnb]
-    gains[serving_cell, ues] = layer_gains(own, layers)
-    return gains.permute(2, 0, 1, 4, 3)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sionna_phy.channel.base import ChannelProducer
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
+from sionna_phy.channel.sionna_random import sionna_seed
 from sionna_phy.channel.spec import ChannelSpec
 from sionna_phy.threads import one_thread
 
@@ -116,7 +117,7 @@ class CdlProducer(_LinkProducer):
         import torch
         from sionna.phy.channel.tr38901 import CDL
 
-        from sionna_phy.channel.tr38901 import along, amplitudes, panels, sionna_seed
+        from sionna_phy.channel.tr38901 import along, amplitudes, panels
 
         spec = self.spec
         ues = len(spec.ue_positions_m)

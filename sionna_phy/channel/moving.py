@@ -22,10 +22,13 @@ import numpy.typing as npt
 
 from sionna_phy.channel.large_scale import ShadowField
 from sionna_phy.channel.precoding import Precoder
-from sionna_phy.channel.rays import BYTES_AT_ONCE, RaySet, _phasor
+from sionna_phy.channel.ray_sum import Collected, LinkGroup, RaySum
+from sionna_phy.channel.rays import RaySet
+from sionna_phy.channel.sionna_random import sionna_seed
 from sionna_phy.channel.soft_los import CORRELATION_M, SoftLos
 from sionna_phy.channel.spec import ChannelSpec
-from sionna_phy.geometry import element_gain_db, nearest_images, positions_at
+from sionna_phy.channel.time_basis import TimeBasis
+from sionna_phy.geometry import element_gain_db, fastest_m_s, nearest_images, positions_at
 from sionna_phy.threads import one_thread
 
 Array = npt.NDArray[np.float64]
@@ -107,12 +110,16 @@ class LargeScaleTrack:
         import torch
 
         images = nearest_images(self._spec.cell_positions_m, ues_m, self._spec.wrap_lattice_m)
-        self._model.set_topology(
-            ut_loc=torch.as_tensor(ues_m, dtype=torch.float32)[None],
-            bs_virtual_loc=torch.as_tensor(images, dtype=torch.float32)[None],
-            los=self._los if los is None else torch.full_like(self._los, los),
-        )
-        return np.asarray(self._model._scenario.basic_pathloss[0].to(torch.float64).numpy())
+        scenario = self._model._scenario
+        # Of the scenario alone: the model would draw all its large-scale parameters anew. For
+        # indoor UEs this draws as well, the same every time.
+        with sionna_seed(self._spec.seed):
+            scenario.set_topology(
+                ut_loc=torch.as_tensor(ues_m, dtype=torch.float32)[None],
+                bs_virtual_loc=torch.as_tensor(images, dtype=torch.float32)[None],
+                los=self._los if los is None else torch.full_like(self._los, los),
+            )
+        return np.asarray(scenario.basic_pathloss[0].to(torch.float64).numpy())
 
     def _state_db(self, t_s: float) -> tuple[Array, Array | None]:
         """Return what a link's gain owes to its geometry at a time, and its state of line of sight.
@@ -163,6 +170,10 @@ class LargeScaleTrack:
 class MovingGains:
     """Blocks of gains of rays along tracks.
 
+    Between the points of a track a UE has one velocity, and its rays Doppler shifts that go with
+    it. A block in which a UE turns is computed once for each of its legs, as if that were all, and
+    takes each sample from the leg that the UE is on.
+
     Args:
         rays: of all links at time 0, with `turns_per_m`.
         large_scale: what changes over many metres.
@@ -170,53 +181,121 @@ class MovingGains:
     """
 
     def __init__(self, rays: RaySet, large_scale: LargeScaleTrack, spec: ChannelSpec) -> None:
-        import torch
-
         assert rays.turns_per_m is not None and spec.ue_tracks_m is not None
         self._spec = spec
         self._large_scale = large_scale
         self._precoder = Precoder(spec)
-        cells, ues, paths, pairs, count = rays.amplitude.shape
-        samples = spec.samples_per_block
-        largest = cells * 16 * max(paths * count * samples, pairs * samples * spec.prbs)
-        group = int(np.clip(BYTES_AT_ONCE // max(1, largest), 1, ues))
-        self._groups = [(n, min(n + group, ues)) for n in range(0, ues, group)]
-        self._parts = [rays.of_ues(first, last) for first, last in self._groups]
-        frequencies = torch.as_tensor(spec.prb_centres_hz, dtype=torch.float64)
-        self._delays = [_phasor(-p.delay_s[..., None] * frequencies) for p in self._parts]
+        self._times = np.arange(spec.samples_per_block, dtype=np.float64) * spec.sample_interval_s
+        self._sum = RaySum(rays, spec.prb_centres_hz, spec.samples_per_block)
         self._home = positions_at(spec.ue_tracks_m, np.zeros(1))[0]
+        largest_hz = fastest_m_s(spec.ue_tracks_m) * spec.carrier_frequency_hz / SPEED_OF_LIGHT_M_S
+        # A little room for directions whose squares do not quite add up to 1 in single precision.
+        self._basis = TimeBasis(
+            spec.samples_per_block, spec.sample_interval_s, largest_hz * (1 + 1e-6)
+        )
+        self._kept: dict[int, tuple[Array, Any]] = {}
+        self._end: tuple[int, Array] | None = None
 
     def gains(self, number: int) -> npt.NDArray[np.float32]:
         """Return block `number`, shape [times, cells, ues, planes, prbs]."""
         import torch
 
         spec = self._spec
-        assert spec.ue_tracks_m is not None
         start_s = number * spec.block_duration_s
-        offsets = np.arange(spec.samples_per_block, dtype=np.float64) * spec.sample_interval_s
-        times = np.asarray(start_s + offsets, dtype=np.float64)
-        moved = positions_at(spec.ue_tracks_m, times) - self._home
-        # In straight lines of dB from one block's beginning to the next one's.
-        ends = [self._large_scale.change_db(start_s + d) for d in (0.0, spec.block_duration_s)]
-        share = (offsets / spec.block_duration_s)[:, None, None]
-        voltage = 10.0 ** ((ends[0] + share * (ends[1] - ends[0])) / 20.0)  # [times, cells, ues]
-        cells, ues = len(spec.cell_positions_m), len(spec.ue_positions_m)
-        out = np.empty((len(offsets), cells, ues, spec.planes, spec.prbs), dtype=np.float32)
-        serving = torch.as_tensor(np.asarray(spec.serving_cell, dtype=np.int64))
+        scale = self._scale(number)
+        functions = torch.as_tensor(self._basis.functions, dtype=torch.float32)
+        precoder = self._precoder
+        serving = precoder.serving(self._sum.shape[0], np.asarray(spec.serving_cell))
+        wanted = serving if precoder.takes_matrices else None
+        samples = spec.samples_per_block
+        collected = Collected(self._sum, samples, wanted, precoder.layers_of)
+        legs = self._legs(start_s)
         with torch.no_grad(), one_thread():
-            for (first, last), rays, delays in zip(
-                self._groups, self._parts, self._delays, strict=True
-            ):
-                way = torch.as_tensor(moved[:, first:last], dtype=torch.float64)
-                turns = torch.einsum("cuprx,sux->cuprs", rays.turns_per_m, way)
-                paths = rays.amplitude @ _phasor(turns)  # [cells, ues, paths, pairs, samples]
-                scale = torch.as_tensor(voltage[:, :, first:last], dtype=torch.float32)
-                paths = paths * scale.permute(1, 2, 0)[:, :, None, None, :]
-                _, count, _, pairs, samples = paths.shape
-                by_path = paths.permute(0, 1, 3, 4, 2).reshape(cells, count, pairs * samples, -1)
-                response = (by_path @ delays).reshape(
-                    cells, count, rays.ue_antennas, rays.gnb_antennas, samples, -1
-                )
-                gains = self._precoder.all_gains(response, serving[first:last])
-                out[:, :, first:last] = gains.numpy()
-        return out
+            for place, group in enumerate(self._sum.groups):
+                cell_ue = group.links.numpy()
+                ues = cell_ue % self._sum.shape[1]
+                responses: list[Any] = []
+                for velocity, origin, on in legs:
+                    on_it = on[:, ues]
+                    if not on_it.any():
+                        continue
+                    sides = self._spread(place, group, velocity[ues], origin[ues])
+                    found = self._sum.responses(sides, functions)
+                    if not responses:
+                        responses = found
+                        continue
+                    mask = torch.as_tensor(on_it)[..., None, None]
+                    responses = [
+                        torch.where(mask, new, old)
+                        for new, old in zip(found, responses, strict=True)
+                    ]
+                collected.add(group, responses, scale[:, cell_ue])
+        return precoder.planes(collected.powers(), serving, collected.kept())
+
+    def _legs(self, start_s: float) -> list[tuple[Array, Array, npt.NDArray[np.bool_]]]:
+        """Return the legs of a block's tracks: the first of all UEs, the second, ...
+
+        Returns:
+            Of each: velocities, shape [ues, 3]; how far UEs would be from their place at time 0 in
+            the middle of the block if they were on that leg all the time, same shape; and at which
+            samples they are on it, shape [samples, ues].
+        """
+        tracks = self._spec.ue_tracks_m
+        assert tracks is not None
+        times = start_s + self._times
+        middle_s = start_s + self._basis.middle_s
+        turned = np.stack([np.searchsorted(t[:, 0], times, side="right") for t in tracks], axis=1)
+        legs = []
+        left = np.ones_like(turned, dtype=bool)
+        while left.any():
+            # The next leg of each UE; who has no other is on none.
+            leg = np.where(left, turned, turned.max() + 1).min(axis=0)
+            on = left & (turned == leg)
+            left &= ~on
+            velocity = np.zeros((len(tracks), 3))
+            origin = np.zeros((len(tracks), 3))
+            for ue, track in enumerate(tracks):
+                last = min(int(leg[ue]), len(track)) - 1
+                velocity[ue], here = _leg(track, last, middle_s)
+                origin[ue] = here - self._home[ue]
+            legs.append((velocity, origin, on))
+        return legs
+
+    def _spread(self, place: int, group: LinkGroup, velocity: Array, origin: Array) -> list[Any]:
+        """Return a group's sums over rays for one leg; see `_legs`."""
+        import torch
+
+        kept = self._kept.get(place)
+        if kept is None or not np.array_equal(kept[0], velocity):
+            way = torch.as_tensor(velocity)[..., None]
+            shifts = (group.turns_per_m @ way)[..., 0]
+            kept = velocity, self._sum.coefficients(group, self._basis, shifts)
+            self._kept[place] = kept
+        cycles = (group.turns_per_m @ torch.as_tensor(origin)[..., None])[..., 0]
+        return self._sum.spread(group, cycles, kept[1], self._basis.even)
+
+    def _scale(self, number: int) -> npt.NDArray[np.float32]:
+        """Return the change of amplitudes since time 0, shape [times, cells x ues].
+
+        In straight lines of dB from one block's beginning to the next one's.
+        """
+        start, end = self._change_db(number), self._change_db(number + 1)
+        self._end = number + 1, end
+        share = (self._times / self._spec.block_duration_s)[:, None, None]
+        scale = 10.0 ** ((start + share * (end - start)) / 20.0)
+        return scale.reshape(len(scale), -1).astype(np.float32)
+
+    def _change_db(self, number: int) -> Array:
+        """Return the change in gain at the beginning of a block; that of the last end is kept."""
+        if self._end is not None and self._end[0] == number:
+            return self._end[1]
+        return self._large_scale.change_db(number * self._spec.block_duration_s)
+
+
+def _leg(track: Array, last: int, t_s: float) -> tuple[Array, Array]:
+    """Return a UE's velocity on the leg behind point `last`, and where it would be at a time."""
+    point = track[max(last, 0)]
+    if last < 0 or last + 1 >= len(track) or track[last + 1, 0] <= point[0]:
+        return np.zeros(3), point[1:]
+    velocity = (track[last + 1, 1:] - point[1:]) / (track[last + 1, 0] - point[0])
+    return velocity, point[1:] + (t_s - point[0]) * velocity

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sionna_phy.channel.beamforming import layer_gains, link_gains
+from sionna_phy.channel.beamforming import layer_gains
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
 
 OVERSAMPLING = 4
@@ -38,6 +38,7 @@ class Precoder:
 
     def __init__(self, spec: ChannelSpec) -> None:
         self._layers = spec.layers
+        self._antennas = spec.ue_antennas, spec.gnb_antennas
         self._any_cell_serves = spec.any_cell_serves
         self._snr = None if spec.tx_to_noise_db is None else 10 ** (spec.tx_to_noise_db / 10)
         self._books: list[Any] = []
@@ -54,54 +55,75 @@ class Precoder:
                 book = codebook(spec.gnb_rows, spec.gnb_columns, dual, rank)
                 self._books.append(torch.as_tensor(book, dtype=torch.complex64))
 
-    def gains(self, response: Any, serving_cell: Any) -> Any:
-        """Return the power gains of all links; see `beamforming.link_gains`.
+    @property
+    def takes_matrices(self) -> bool:
+        """Say whether a serving link's gain needs more than its mean power over antennas."""
+        return bool(self._books) or self._layers > 1 or min(self._antennas) > 1
+
+    def serving(self, cells: int, serving_cell: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return which links serve, shape [cells, ues]; all of them if any cell serves."""
+        if self._any_cell_serves:
+            return np.ones((cells, len(serving_cell)), dtype=bool)
+        return np.asarray(np.arange(cells)[:, None] == serving_cell[None, :])
+
+    def layers_of(self, matrices: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+        """Return the power gains of serving links' layers.
 
         Args:
-            response: complex tensor, shape [cells, ues, ue antennas, gnb antennas, times, prbs].
-            serving_cell: integer tensor, shape [ues].
+            matrices: shape [links, times, prbs, ue antennas x gnb antennas].
 
         Returns:
-            Real tensor, shape [times, cells, ues, layers, prbs].
+            Shape [links, times, prbs, layers].
         """
         import torch
 
+        own = torch.from_numpy(matrices).reshape(*matrices.shape[:-1], *self._antennas)
         if not self._books and (self._layers == 1 or self._snr is None):
-            return link_gains(response, serving_cell, self._layers)
-        ues = torch.arange(response.shape[1])
-        power = (response.real**2 + response.imag**2).mean(dim=(2, 3))
-        gains = power[..., None].repeat(1, 1, 1, 1, self._layers)
-        own = response[serving_cell, ues].permute(0, 3, 4, 1, 2)  # [ues, times, prbs, ue, gnb]
-        if self._books:
-            by_rank = [codebook_gains(own, book, self._snr or 1.0) for book in self._books]
+            gains = layer_gains(own, self._layers)
         else:
-            every = layer_gains(own, self._layers)
-            by_rank = [every[..., : rank + 1] for rank in range(self._layers)]
-        if self._snr is None:
-            gains[serving_cell, ues] = by_rank[-1]
-        else:
-            gains[serving_cell, ues] = best_rank(by_rank, self._snr, self._layers)
-        return gains.permute(2, 0, 1, 4, 3)
+            if self._books:
+                by_rank = [codebook_gains(own, book, self._snr or 1.0) for book in self._books]
+            else:
+                every = layer_gains(own, self._layers)
+                by_rank = [every[..., : rank + 1] for rank in range(self._layers)]
+            if self._snr is None:
+                gains = by_rank[-1]
+            else:
+                gains = best_rank(by_rank, self._snr, self._layers)
+        return np.asarray(gains.numpy())
 
-    def all_gains(self, response: Any, serving_cell: Any) -> Any:
-        """Return `gains`, or with `any_cell_serves` those of all links and a plane of interferers.
+    def planes(
+        self,
+        powers: npt.NDArray[np.float32],
+        serving: npt.NDArray[np.bool_],
+        layers: npt.NDArray[np.float32],
+    ) -> npt.NDArray[np.float32]:
+        """Return a block's gains.
+
+        A link that does not serve has the mean power over all antenna pairs in every layer. That is
+        the expected power between one combined antenna port and the other side when the precoder
+        was made for someone else and is therefore unrelated to this channel; the fluctuation that a
+        particular precoder would add is left out. If any cell serves, that is the last plane, of
+        all links.
 
         Args:
-            response: as in `gains`.
-            serving_cell: as in `gains`; without effect if any cell serves.
+            powers: mean over antenna pairs, shape [times, cells, ues, prbs].
+            serving: links that serve, shape [cells, ues].
+            layers: of these, cell by cell, shape [links, times, prbs, layers]; without effect
+                unless `takes_matrices`.
 
         Returns:
-            Real tensor, shape [times, cells, ues, planes, prbs].
+            Shape [times, cells, ues, planes, prbs].
         """
-        import torch
-
-        if not self._any_cell_serves:
-            return self.gains(response, serving_cell)
-        # Cell after cell as if it were the only one, serving all.
-        ues = torch.zeros(response.shape[1], dtype=torch.long)
-        serving = torch.cat([self.gains(cell[None], ues) for cell in response], dim=1)
-        power = (response.real**2 + response.imag**2).mean(dim=(2, 3))  # [cells, ues, times, prbs]
-        return torch.cat([serving, power.permute(2, 0, 1, 3)[:, :, :, None]], dim=3)
+        times, cells, ues, prbs = powers.shape
+        planes = self._layers + int(self._any_cell_serves)
+        gains = np.empty((times, cells, ues, planes, prbs), dtype=np.float32)
+        gains[...] = powers[:, :, :, None]
+        if self.takes_matrices:
+            gains[:, serving, : self._layers] = layers.transpose(1, 0, 3, 2)
+        else:  # one antenna at one side: the sum over the other's (maximum-ratio)
+            gains[:, serving, 0] *= max(self._antennas)
+        return gains
 
 
 def best_rank(by_rank: list[Any], snr: float, layers: int) -> Any:

@@ -16,9 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-BYTES_AT_ONCE = 64 * 2**20
-"""UEs are worked on in groups whose largest array has about this size."""
-
 
 @dataclass(frozen=True)
 class RaySet:
@@ -61,70 +58,3 @@ class RaySet:
             gnb_antennas=self.gnb_antennas,
             turns_per_m=None if self.turns_per_m is None else self.turns_per_m[:, part],
         )
-
-
-class RayEvaluator:
-    """Frequency responses of a ray set on a fixed grid of frequencies and of times in a block.
-
-    Args:
-        rays: all links.
-        frequencies_hz: relative to the carrier, shape [prbs].
-        samples: per block.
-        interval_s: between samples.
-    """
-
-    def __init__(
-        self,
-        rays: RaySet,
-        frequencies_hz: npt.NDArray[np.float64],
-        samples: int,
-        interval_s: float,
-    ) -> None:
-        import torch
-
-        cells, ues, paths, pairs, count = rays.amplitude.shape
-        largest = cells * 8 * max(paths * count * samples, pairs * samples * len(frequencies_hz))
-        group = int(np.clip(BYTES_AT_ONCE // max(1, largest), 1, ues))
-        self._parts = [rays.of_ues(n, min(n + group, ues)) for n in range(0, ues, group)]
-        self._times = torch.arange(samples, dtype=torch.float64) * interval_s
-        frequencies = torch.as_tensor(frequencies_hz, dtype=torch.float64)
-        self._delay_phasors = [_phasor(-p.delay_s[..., None] * frequencies) for p in self._parts]
-        # Doppler within a block is the same in every block: kept if it is small enough to keep.
-        keep = cells * ues * paths * count * samples * 8 <= 4 * BYTES_AT_ONCE
-        self._steps = [self._step_phasors(p) for p in self._parts] if keep else None
-
-    def _step_phasors(self, part: RaySet) -> Any:
-        """Return the rays' rotation from a block's start to each sample: [.., rays, samples]."""
-        return _phasor(part.doppler_hz[..., None] * self._times)
-
-    def parts(self) -> int:
-        """Return the number of groups of UEs."""
-        return len(self._parts)
-
-    def response(self, part: int, start_s: float) -> Any:
-        """Return the complex response of one group of UEs for the block that begins at `start_s`.
-
-        Returns:
-            complex64, shape [cells, ues, ue antennas, gnb antennas, samples, prbs].
-        """
-        rays = self._parts[part]
-        steps = self._steps[part] if self._steps is not None else self._step_phasors(rays)
-        # Rotated to the block's start first: the sum over rays is then one matrix product a path.
-        started = rays.amplitude * _phasor(rays.doppler_hz * start_s)[..., None, :]
-        paths = started @ steps  # [cells, ues, paths, pairs, samples]
-        cells, ues, _, pairs, samples = paths.shape
-        by_path = paths.permute(0, 1, 3, 4, 2).reshape(cells, ues, pairs * samples, -1)
-        response = by_path @ self._delay_phasors[part]
-        return response.reshape(cells, ues, rays.ue_antennas, rays.gnb_antennas, samples, -1)
-
-
-def _phasor(cycles: Any) -> Any:
-    """Return exp(j 2 pi cycles) as complex64 from float64 cycles.
-
-    Whole turns are taken off in double precision: single precision would lose the phase of a ray
-    with 100 Hz of Doppler within minutes.
-    """
-    import torch
-
-    angle = ((cycles - torch.floor(cycles)) * (2 * np.pi)).to(torch.float32)
-    return torch.polar(torch.ones_like(angle), angle)

@@ -29,7 +29,7 @@ from sionna_phy.channel.llvm import REMEDY, VARIABLE, find_llvm
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
-from sionna_phy.geometry import positions_at
+from sionna_phy.geometry import fastest_m_s, positions_at
 from sionna_phy.threads import one_thread
 
 SEED_BITS = 31
@@ -140,7 +140,10 @@ class RayTracedProducer(ChannelProducer):
         if not spec.scene:
             raise ChannelSpecError('scene: the model "rt" needs a scene, such as "munich"')
         self._process: TracerProcess | None = None
-        fastest = _fastest_m_s(spec)
+        if spec.ue_tracks_m is None:
+            fastest = float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
+        else:
+            fastest = fastest_m_s(spec.ue_tracks_m)
         step = spec.rt_step_m / max(fastest * spec.block_duration_s, 1e-12)
         self.blocks_of_a_solve = max(1, int(min(step + 1e-9, 10**9)))
         solves = max(1, int(spec.rt_search_m / spec.rt_step_m + 1e-9))
@@ -176,23 +179,15 @@ class RayTracedProducer(ChannelProducer):
         first = number // self.blocks_of_a_solve * self.blocks_of_a_solve
         if self._found is None or self._found[0] != first:
             with one_thread():
-                self._found = first, RayGains(self.rays(first), self.spec)
-        return self._found[1].at((number - first) * self.spec.block_duration_s)
+                rays = self.rays(first)
+                self._found = first, RayGains(rays, self.spec, blocks=self.blocks_of_a_solve)
+        return self._found[1].gains(number - first)
 
     def close(self) -> None:
         """End the ray tracer's process."""
         if self._process is not None:
             self._process.close()
             self._process = None
-
-
-def _fastest_m_s(spec: ChannelSpec) -> float:
-    """Return the speed of the fastest UE at any time."""
-    if spec.ue_tracks_m is None:
-        return float(np.linalg.norm(spec.ue_velocities_m_s, axis=1).max())
-    ways = np.linalg.norm(np.diff(spec.ue_tracks_m[:, :, 1:], axis=1), axis=-1)
-    times = np.diff(spec.ue_tracks_m[:, :, 0], axis=1)
-    return float(np.max(ways[times > 0] / times[times > 0], initial=0.0))
 
 
 def tracer_options(spec: ChannelSpec) -> dict[str, Any]:

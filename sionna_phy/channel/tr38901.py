@@ -16,8 +16,6 @@ UE changes the draws of the others. Blocks of the same links do not depend on ho
 evaluated.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +26,7 @@ from sionna_phy.channel.base import ChannelProducer
 from sionna_phy.channel.moving import LargeScaleTrack, MovingGains
 from sionna_phy.channel.ray_gains import RayGains
 from sionna_phy.channel.rays import RaySet
+from sionna_phy.channel.sionna_random import sionna_seed
 from sionna_phy.channel.spec import ChannelSpec, ChannelSpecError
 from sionna_phy.geometry import nearest_images
 from sionna_phy.threads import one_thread
@@ -94,26 +93,7 @@ class Tr38901Producer(ChannelProducer):
         """Return block `number`."""
         self.prepare()
         assert self._sum is not None
-        if self.spec.ue_tracks_m is None:
-            return self._sum.gains(number)
-        with sionna_seed(self.spec.seed):  # Sionna draws for indoor UEs at every change of place
-            return self._sum.gains(number)
-
-
-@contextmanager
-def sionna_seed(seed: int) -> Iterator[None]:
-    """Seed Sionna inside the block; its generator and torch's go on as before afterwards."""
-    import torch
-    from sionna.phy import config
-
-    before = config.seed, config.torch_rng("cpu").get_state(), torch.get_rng_state()
-    config.seed = seed
-    try:
-        yield
-    finally:
-        config.seed = before[0]
-        config.torch_rng("cpu").set_state(before[1])
-        torch.set_rng_state(before[2])
+        return self._sum.gains(number)
 
 
 def make_model(spec: ChannelSpec) -> Any:

@@ -78,7 +78,8 @@ def test_warnings_name_what_is_wrong(run, make_run):
                  "mac_header": 1, "rlc_header": 1, "pdcp_header": 1, "sdu_sent": 6,
                  "sdu_delivered": 6, "sdu_lost": 0, "sdu_in_flight": 0, "ip_udp_header": 2,
                  "app_delivered": 4}]  # fmt: skip
-    manifest.update(counters=counters, channel={"stall_s": 3.0}, wall={"total_s": 10.0})
+    waited = {"stall_s": 7.0, "start_stall_s": 4.0}  # 3 s after the start
+    manifest.update(counters=counters, channel=waited, wall={"total_s": 10.0})
     words = " ".join(run_data(run)["warnings"])
     # 10 is not 0 + 0 + 3 + 6
     assert "do not add up from the air to the application: UE 1 ul" in words

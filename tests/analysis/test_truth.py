@@ -25,10 +25,14 @@ def test_the_verdict_by_hand():
 
 def test_retransmissions_are_a_sentence_of_their_own():
     again = FOUND | {"blocks": 4, "errors": 3, "expected_errors": 2.0, "deviation_errors": 1.0,
-                     "bler_actual": 0.15, "refused": 0, "errors_before": 12}  # fmt: skip
+                     "bler_actual": 0.15, "refused": 0, "errors_before": 12,
+                     "expected_again": 4.5}  # fmt: skip
     text = sentence(verdict(FOUND | {"retransmissions": again}))
     assert "could not be sent. Of 4 retransmissions x 5: predicted BLER 0.100, actual 0.150" in text
-    assert "+1.0 standard deviations; of 12 lost before, 0.250 were lost again." in text
+    assert (
+        "+1.0 standard deviations; of 12 lost before, 0.250 were lost again, predicted 0.375."
+        in text
+    )
     none = again | {"blocks": 0, "errors": 0, "errors_before": 0}
     assert sentence(verdict(FOUND | {"retransmissions": none})) == sentence(verdict(FOUND))
 

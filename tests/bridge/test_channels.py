@@ -201,6 +201,25 @@ def test_blocks_arrive_in_order_and_whole(started, slots, size):
     assert bridge.blocks("blocks").published == 60
 
 
+def test_waiting_for_the_first_block_is_told_apart(started):
+    bridge = started("blocks", 3, 2, 64)
+    with Bridge.attach(bridge.fileno()) as producer:
+        channel, began = producer.blocks("blocks"), time.monotonic()
+        for number, pause_s in enumerate((0.3, 0.0, 0.2)):
+            time.sleep(pause_s)
+            data = (number * 0.5 + np.arange(16)).astype(np.float32)
+            assert channel.publish(number, {"scale": number * 0.5}, data)
+        while not bridge.finished:
+            bridge.wait(5.0)
+        took_s = time.monotonic() - began
+    blocks = bridge.blocks("blocks")
+    # The program starts before or while the first pause goes on, and waits out the second; the
+    # clock of a busy machine can only add to it.
+    assert 0.0 < blocks.first_stall_s <= blocks.stall_s <= took_s + 1.0
+    assert blocks.stall_s - blocks.first_stall_s >= 0.1
+    assert blocks.stalls >= 2
+
+
 def test_a_host_that_publishes_itself_is_woken_when_a_slot_becomes_free(started):
     bridge = started("blocks", 30, 1, 64, 2000)  # each slot is kept 2 ms: every claim sleeps
     blocks, waits = bridge.blocks("blocks"), []

@@ -151,8 +151,8 @@ def test_a_messages_bytes_count_headers_and_the_lengths_of_its_units():
 
 
 def test_the_scenario_says_what_is_missing(tmp_path):
-    with pytest.raises(ScenarioError, match=r"models\.codecs\.ladder --task topic"):
-        load_scenario(STUDY, overrides=['traffic.0.task="topic"'])
+    with pytest.raises(ScenarioError, match=r"models\.codecs\.ladder --task topic --codec raw"):
+        load_scenario(STUDY, overrides=['traffic.0.task="topic"', 'traffic.0.codec="raw-text"'])
     with pytest.raises(ScenarioError, match=r'feedback.*"none" with rung = "auto"'):
         load_scenario(STUDY, overrides=['traffic.0.feedback="confidence"'])
     with pytest.raises(ScenarioError, match=r"ues\.profiles\.1"):

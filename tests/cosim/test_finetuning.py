@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 import importlib.util
 import math
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
+from cosim.agents.trainer_worker import Worker
 from cosim.scenario import ScenarioError
 from cosim.scenario.loader import validate
 from models.federated.reference import choose_samples, same, traffic_bytes
@@ -23,6 +25,21 @@ scenario_of = training_loop.scenario_of
 @pytest.fixture(scope="module")
 def model():
     return training_loop.small_model()
+
+
+def test_a_worker_computes_beside_and_in_order():
+    worker, gate, seen = Worker(), threading.Event(), []
+
+    def first():
+        assert gate.wait(60.0)
+        seen.append("first")
+        return 1
+
+    one, two = worker.begin(first), worker.begin(lambda: seen.append("second"))
+    assert seen == [] and not one.done()  # who began it goes on meanwhile
+    gate.set()
+    assert one.result(60.0) == 1 and two.result(60.0) is None
+    assert seen == ["first", "second"]
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])

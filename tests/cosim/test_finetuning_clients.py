@@ -117,6 +117,21 @@ def test_a_slow_uplink_gets_a_lower_rank(model):
     assert len(rounds_of(setup)) == 4 and setup.strategy.tensors["up.1"].shape[1] == 8
 
 
+def test_little_memory_gets_a_lower_rank(model):
+    # Layers 0 and 1 take 28.3 MB frozen, and what the way back keeps of 3 x 8 tokens in layer 1:
+    # 24 x 16 x 576 x 4 bytes, 0.88 MB. A rank costs 16 x (576 + 960) bytes, 24.6 kB: rank 64 1.57
+    # MB, 32 0.79 and 16 0.39. So 30.2 MB are too little for 64 and enough for 32, with 30.0 in all.
+    _, setup, loop = make(
+        model, rounds=1, rank=64, adapt_rank=True, aggregator="exact", memory_mb=[500.0, 30.2]
+    )
+    fit = loop.agents[-1].fit
+    assert [fit.rank_of(client) for client in (0, 1)] == [64, 32]
+    fit.rate_bps = {0: 8e6, 1: 1e6}
+    assert fit.rank_of(1) == 4  # memory, then three halvings for an eighth of the rate
+    loop.run()
+    assert len(rounds_of(setup)) == 2
+
+
 def test_a_client_that_disappears_is_left_behind_at_the_deadline(model):
     _, setup, loop = make(model, clients=3, rounds=2, round_deadline_s=2.0, design="splitlora")
     loop.deaf_from = {2: 0.02}

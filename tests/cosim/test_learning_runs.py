@@ -32,25 +32,69 @@ SCENARIO = {
 }  # fmt: skip
 
 
-def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
-    scenario = validate(SCENARIO)
-    (tmp_path / "a").mkdir()
+def simulated(scenario, folder):
+    """Run a scenario and return its plan and what its trainers share."""
+    folder.mkdir()
     plan = make_plan(scenario)
     workload = build_workload(plan, progress=NullProgress())
-    with TraceSet(tmp_path / "a") as traces:
+    with TraceSet(folder) as traces:
         simulate(plan, workload, traces, NullProgress())
     (server,) = (a for a in workload.agents if isinstance(a, TrainerServer))
-    setup = server._setup
+    return plan, server._setup
+
+
+def in_memory(setup, values, number, clients):
+    """Return what a round of V1 of some clients makes of values, without a network."""
+    data = {c: setup.model.corpus(setup.samples[c], 8) for c in clients}
+    batches = {
+        c: choose_samples(setup.rng("batches", c, number), len(data[c]), setup.work) for c in data
+    }
+    strategy = get_strategy("fedavg", values, 2)
+    run_round("splitfed-v1", strategy, setup.model, data, batches, setup.work)
+    return strategy.tensors
+
+
+def aggregating(aggregator):
+    entry = {**SCENARIO["traffic"][0], "aggregator": aggregator, "evaluate_samples": 0}
+    return validate({**SCENARIO, "traffic": [entry]})
+
+
+def test_clusters_of_one_learn_alone_through_ns3(tmp_path):
+    # Two clients in two groups: after the first round nothing of the one reaches the other.
+    _, setup = simulated(aggregating("clustered"), tmp_path / "a")
+    assert sorted(setup.strategy.members.values()) == [0, 1]
+    for client in (0, 1):
+        alone = in_memory(setup, setup.bank.at_edge(0), 0, [client])
+        alone = in_memory(setup, alone, 1, [client])
+        assert same(setup.strategy.current(client), alone) == 0.0
+
+
+def test_asynchronous_results_count_by_their_staleness_through_ns3(tmp_path):
+    _, setup = simulated(aggregating("async"), tmp_path / "a")
+    rounds = read_trace(tmp_path / "a", "rounds").sort_values("t_end_s")
+    assert len(rounds) == 4 and rounds["used"].all()
+    # In the order in which they came: 0.6 / sqrt(1 + staleness) of each result, of the rest the
+    # values so far. A client goes on from the values that its own result has made.
+    values = setup.bank.at_edge(0)
+    start = {0: (values, 0), 1: (values, 0)}
+    order = zip(rounds["client"], rounds["round"], strict=True)
+    for version, (client, number) in enumerate(order):
+        began, of = start[client]
+        result = in_memory(setup, began, number, [client])
+        share = 0.6 / (1 + version - of) ** 0.5
+        values = {n: (1 - share) * v + share * result[n] for n, v in values.items()}
+        start[client] = (values, version + 1)
+    assert same(setup.strategy.tensors, values) < 1e-6
+
+
+def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
+    scenario = validate(SCENARIO)
+    plan, setup = simulated(scenario, tmp_path / "a")
     # the reference, from the same start, samples and choices
-    data = {c: setup.model.corpus(s, 8) for c, s in setup.samples.items()}
-    strategy = get_strategy("fedavg", setup.bank.at_edge(0), 2)
+    values = setup.bank.at_edge(0)
     for number in range(2):
-        batches = {
-            c: choose_samples(setup.rng("batches", c, number), len(data[c]), setup.work)
-            for c in data
-        }
-        run_round("splitfed-v1", strategy, setup.model, data, batches, setup.work)
-    assert same(setup.strategy.tensors, strategy.tensors) == 0.0
+        values = in_memory(setup, values, number, setup.samples)
+    assert same(setup.strategy.tensors, values) == 0.0
 
     rounds = read_trace(tmp_path / "a", "rounds")
     packets = read_trace(tmp_path / "a", "packets")

@@ -14,6 +14,7 @@ from cosim.plan import make_plan
 from cosim.retrieval import build_retrievers
 from cosim.scenario import ScenarioError
 from cosim.scenario.loader import validate
+from cosim.workload import refusals
 from models.compression import get_profile
 from models.retrieval import Entry, Fact, KnowledgeBase
 from models.retrieval.entry import pack_entries
@@ -173,6 +174,24 @@ def test_own_facts_of_use_reach_the_others():
     assert late[1] > late[0]
 
 
+def test_what_the_edge_deletes_the_ues_forget():
+    options = {"base": "both", "delete_rate_hz": 4.0, "popularity": 0.0}
+    agents, kept, _, _ = run(sync="none", **options)
+    gone = {key for key, value in agents[-1]._setup.world.truth.items() if value is None}
+    assert len(gone) > 20 and all(agents[-1].base.get(key).deleted for key in gone)
+    # Without synchronisation a UE goes on answering from what was deleted.
+    assert not kept["right_entry"].all() and kept["staleness_s"].max() > 5.0
+    agents, fresh, _, _ = run(sync="periodic", sync_period_s=1.0, **options)
+    server = agents[-1]
+    for agent in agents[:-1]:
+        known = [key for key in agent.base.versions() if key in gone]
+        late = [key for key in known if server.base.get(key).changed_s > 18.0]
+        assert known and all(agent.base.get(key).deleted for key in known if key not in late)
+        assert agent.refused == []
+    assert fresh["right_entry"].mean() > kept["right_entry"].mean()
+    assert fresh.loc[fresh["correct"].isna(), "right_entry"].mean() > 0.9  # about deleted facts
+
+
 def test_references_save_bytes_and_stale_ones_are_noticed():
     options = {"base": "both", "sync": "none", "report_rate_hz": 2.0, "rate_hz": 0.1}
     sizes = []
@@ -207,6 +226,7 @@ def test_poison_is_refused_on_both_sides():
     data = HEADER.pack(Kind.OFFER, 1) + pack_entries([fake, speech, foreign])
     server.message(0, Delivery(data))
     text = " ".join(server.refused)
+    assert refusals(agents)[0] == {"node": edge, "reason": server.refused[0], "count": 1}
     assert "contradicts" in text and "speaks to a model" in text and "offered by another" in text
     assert server.base.versions() == before
     server.message(0, Delivery(HEADER.pack(Kind.QUESTION, 1) + b"x" * 500))

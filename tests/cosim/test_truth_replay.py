@@ -3,10 +3,12 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cosim.cli import main
+from cosim.truth_replay import SampledBlock, _lost_again
 
 SCENARIO = """
 name = "truth"
@@ -71,6 +73,9 @@ def test_summary_and_manifest_say_what_was_found(runs):
     again = everything[everything["transmission"] > 1]
     assert found["retransmissions"]["errors"] == again["errors"].sum()
     assert found["retransmissions"]["errors_before"] == again["errors_before"].sum()
+    # All of them were lost before with a probability, and again with a smaller one.
+    assert 0.0 <= found["retransmissions"]["expected_again"] <= again["errors_before"].sum()
+    assert "lost again, predicted" in (runs / "on" / "summary.txt").read_text().replace("\n", " ")
     assert "retransmissions x" in (runs / "on" / "summary.txt").read_text().replace("\n", " ")
     assert found["blocks"] == len(truth) > 0
     assert found["errors"] == truth["errors"].sum()
@@ -78,3 +83,18 @@ def test_summary_and_manifest_say_what_was_found(runs):
     assert "Truth replay of" in (runs / "on" / "summary.txt").read_text()
     assert "Truth replay: off" in (runs / "off" / "summary.txt").read_text()
     assert "Block error table: sionna" in (runs / "on" / "summary.txt").read_text()
+
+
+def test_lost_again_is_the_share_of_what_was_lost_before():
+    # Two blocks of one UE, transmission by transmission: 0.8, then 0.2 and 0.3 together; 0.5, then
+    # 0.1. Of those lost before 0.2 / 0.8 = 0.25 are lost again, then all (0.3 after 0.2), and 0.2.
+    def sampled(sinr, rate):
+        values = np.array(sinr, dtype=np.float32)[:, None, None]
+        record = {"cell": 0, "ue": 1, "direction": 0, "transmission": len(sinr)}
+        return SampledBlock(record | {"bler_predicted": rate}, values)
+
+    blocks = [
+        sampled([1.0], 0.8), sampled([2.0], 0.5), sampled([1.0, 3.0], 0.2),
+        sampled([2.0, 3.0], 0.1), sampled([1.0, 3.0, 0.1], 0.3),
+    ]  # fmt: skip
+    assert _lost_again(blocks) == pytest.approx([0.25, 0.2, 1.0])

@@ -44,4 +44,6 @@ def test_ns3_is_told_of_what_differs_from_the_default():
     line = flow_line(rlc="am", sn_bits=18, in_order=True, reordering_s=0.5, queue_bytes=5000)
     for option in ("rlc=am", "sn_bits=18", "in_order=1", "reordering_ms=500.0", "queue_bytes=5000"):
         assert option in line.split()
+    line = flow_line(prioritised_bps=64e3)
+    assert {"prioritised_bps=64000.0", "bucket_ms=100.0"} <= set(line.split())
     assert "discard_timer_ms=50.0" in flow_line(discard_timer_s=0.05)

@@ -24,6 +24,7 @@ BEARERS = st.fixed_dictionaries(
     optional={
         "discard_timer_s": st.sampled_from([0.01, 0.05]),
         "queue_bytes": st.sampled_from([3000, 100_000]),
+        "prioritised_bps": st.sampled_from([8e3, 1e6]),
         "bandwidth_part": st.sampled_from([0, 1]),
         "dscp": st.sampled_from([10, 46]),
     },

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sionna_phy.channel import make_producer
-from sionna_phy.channel.beamforming import layer_gains, link_gains
+from sionna_phy.channel.beamforming import layer_gains
+from sionna_phy.channel.ray_gains import RayGains
+from sionna_phy.channel.rays import RaySet
 
 
 @pytest.mark.parametrize("los", ["los", "nlos"])
@@ -136,14 +138,22 @@ def test_two_layers_have_their_axis(make_spec):
     assert np.all(two[:, :, :, 1] <= two[:, :, :, 0])
 
 
-def test_interference_is_the_mean_over_antennas_by_hand():
+def test_interference_is_the_mean_over_antennas_by_hand(make_spec):
     # One UE antenna, two cells of two antennas: 1 and 3 towards the UE from cell 0, 2 and 2j from
-    # cell 1, which serves: mean (1 + 9) / 2 = 5 and sum 4 + 4 = 8.
-    response = torch.tensor([[1.0, 3.0], [2.0, 2.0j]], dtype=torch.complex64)
-    response = response.reshape(2, 1, 1, 2, 1, 1)
-    gains = link_gains(response, torch.tensor([1]), layers=1)
-    assert gains.shape == (1, 2, 1, 1, 1)
-    assert gains.flatten().tolist() == pytest.approx([5.0, 8.0])
+    # cell 1, which serves: mean (1 + 9) / 2 = 5 and sum 4 + 4 = 8, at all times and PRBs.
+    amplitude = torch.tensor([[1.0, 3.0], [2.0, 2.0j]], dtype=torch.complex64)
+    rays = RaySet(
+        amplitude=amplitude.reshape(2, 1, 1, 2, 1),
+        doppler_hz=torch.full((2, 1, 1, 1), 7.0, dtype=torch.float64),
+        delay_s=torch.full((2, 1, 1), 1e-6, dtype=torch.float64),
+        ue_antennas=1,
+        gnb_antennas=2,
+    )
+    spec = make_spec(ues=1, cells=2, serving_cell=np.array([1]), gnb_rows=1)
+    gains = RayGains(rays, spec).gains(3)
+    assert gains.shape == (4, 2, 1, 1, 11)
+    assert gains[:, 0].flatten().tolist() == pytest.approx([5.0] * 44, rel=2e-6)
+    assert gains[:, 1].flatten().tolist() == pytest.approx([8.0] * 44, rel=2e-6)
 
 
 def test_sectors_look_where_they_are_turned(make_spec):

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from sionna_phy.abstraction.combining import combined_sinr
+from sionna_phy.abstraction.combining import Combined, combine, equivalent_sinr
 from sionna_phy.abstraction.harq_link import HarqLink
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, Mcs
 from sionna_phy.abstraction.mother_code import MotherCode
@@ -64,8 +64,13 @@ def test_new_redundancy_is_worth_what_the_simulator_thinks():
     same = HarqLink(scheme, 500, [0, 0])
     new = HarqLink(scheme, 500, [0, 2])
     one_db = 3.0  # about where a single transmission is lost half of the time
-    equivalent = combined_sinr([1.0, 1.0], [0, 2], scheme.code_rate, 2)
-    assert equivalent > 2.4  # more than the power of two
+    both = combine([1.0, 1.0], [0, 2], scheme.code_rate, 2)
+    # Half the rate, 0.33, between MCS 4 (0.30) and 5 (0.37), at whose 500 bits half of the blocks
+    # are lost at -1.90 and -0.82 dB in our table; at MCS 9 at 2.95 dB. At 0.33 that is -1.42 dB:
+    # 4.37 dB less, a factor of 2.73 and more than the power of two.
+    assert both.code_rate == pytest.approx(scheme.code_rate / 2)
+    known = {4: -1.90, 5: -0.82, 9: 2.95}
+    assert equivalent_sinr(both, 9, MCS_TABLE_1, known) == pytest.approx(2.73, abs=0.02)
     snr_db = one_db - 10 * np.log10(2) - 0.4
     assert rate(same, snr_db, 40, 3) > 0.6
     assert rate(new, snr_db, 40, 3) < 0.3
@@ -85,15 +90,29 @@ def test_what_is_decoded_after_each_transmission():
 
 def test_combining_by_hand():
     # As in the simulator's own tests: rate 5/6 and base graph 1, a transmission is 0.4 of the
-    # buffer. 0 and 2 do not overlap: (1 + 3) (1 + 1) - 1 = 7; 3 overlaps both: 29.6.
-    assert combined_sinr([3.0, 1.0], [0, 2], 5 / 6, 1) == pytest.approx(7.0)
-    assert combined_sinr([3.0, 1.0, 7.0], [0, 2, 3], 5 / 6, 1) == pytest.approx(29.6, abs=0.1)
-    assert combined_sinr([3.0, 1.0, 7.0], [0, 0, 0], 5 / 6, 1) == pytest.approx(11.0)
-    assert combined_sinr([3.0, 1.0], [0, 2], 1 / 3, 1) == pytest.approx(4.0)
-    # All four of 0.4 with equal SINR 1: log2(1 + g) is the mean over the buffer of log2(1 + n) /
-    # 0.4, n = 1.6 on average: between one value everywhere and its concave mean.
-    four = combined_sinr([1.0] * 4, [0, 2, 3, 1], 5 / 6, 1)
-    assert 3.0 < four <= 2 ** (np.log2(1 + 1.6) / 0.4) - 1
+    # buffer. 0 and 2 do not overlap: sqrt((1 + 3) (1 + 1)) - 1 at half the rate; 3 overlaps both.
+    for sinr, versions, rate, wanted in (
+        ([3.0, 1.0], [0, 2], 5 / 6, (1.8284, 5 / 12, 4.0)),
+        ([3.0, 1.0, 7.0], [0, 2, 3], 5 / 6, (3.5754, 1 / 2.7, 11.0)),
+        ([3.0, 1.0, 7.0], [0, 0, 0], 5 / 6, (11.0, 5 / 6, 11.0)),
+        ([3.0, 1.0], [0, 2], 1 / 3, (4.0, 1 / 3, 4.0)),
+    ):
+        got = combine(sinr, versions, rate, 1)
+        assert (got.sinr, got.code_rate, got.energy) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_what_a_lower_code_rate_is_worth():
+    # As in the simulator's own tests: half of the blocks are lost at as many dB as the index says.
+    levels = {mcs: float(mcs) for mcs in range(29)}
+    for rate, gain_db in (
+        (910 / 1024, 0.0),
+        (567 / 1024, 7.0),  # that of MCS 20
+        (591.5 / 1024, 6.5),
+        (219 / 1024, 15.358),  # half the lowest of 64QAM: by capacity
+    ):
+        got = equivalent_sinr(Combined(1.0, rate, 0.1), 27, MCS_TABLE_1, levels)
+        assert 10 * np.log10(got) == pytest.approx(gain_db, abs=1e-3)
+    assert equivalent_sinr(Combined(1.0, 0.85, 5.0), 27, MCS_TABLE_1, levels) == 5.0
 
 
 @pytest.mark.parametrize("versions", [[], [4], [0, -1]])

@@ -8,20 +8,30 @@ import pytest
 import torch
 
 from sionna_phy.channel import make_producer, tr38901
-from sionna_phy.channel.rays import RayEvaluator, RaySet
+from sionna_phy.channel.ray_evaluator import RayEvaluator
+from sionna_phy.channel.rays import RaySet
+from sionna_phy.channel.sionna_random import sionna_seed
 
 SPEED_OF_LIGHT = 299_792_458.0
 
 
 def responses(rays, spec, start_s=0.0):
+    """Return responses of the block that begins then: [cells, ues, rx, tx, samples, prbs]."""
     evaluator = RayEvaluator(
         rays, spec.prb_centres_hz, spec.samples_per_block, spec.sample_interval_s
     )
-    return torch.cat([evaluator.response(n, start_s) for n in range(evaluator.parts())], dim=1)
+    number = round(start_s / spec.block_duration_s)
+    assert number * spec.block_duration_s == pytest.approx(start_s, rel=1e-12)
+    cells, ues = rays.amplitude.shape[:2]
+    _, found = evaluator.block(number, np.ones((cells, ues), dtype=bool))
+    antennas = (rays.ue_antennas, rays.gnb_antennas)
+    return torch.as_tensor(found.transpose(0, 3, 1, 2)).reshape(
+        cells, ues, *antennas, spec.samples_per_block, -1
+    )
 
 
 def drawn(spec):
-    with tr38901.sionna_seed(spec.seed):
+    with sionna_seed(spec.seed):
         return tr38901.draw_rays(tr38901.make_model(spec), spec)[0]
 
 
@@ -36,7 +46,7 @@ def test_two_rays_by_hand(make_spec):
         ue_antennas=1,
         gnb_antennas=1,
     )
-    spec = make_spec(samples_per_block=1)
+    spec = make_spec(samples_per_block=1, block_duration_s=0.0125)
     got = responses(rays, spec, start_s=1000.0125).flatten().numpy()
     turn = 2j * np.pi
     expected = 3.0 * np.exp(turn / 8) + 4j * np.exp(turn * (-1 / 4 - spec.prb_centres_hz * 1e-6))
@@ -62,7 +72,7 @@ def test_the_response_is_sionnas_own(make_spec, changes):
     from sionna.phy.channel import cir_to_ofdm_channel
 
     spec = make_spec(**changes)
-    with tr38901.sionna_seed(spec.seed):
+    with sionna_seed(spec.seed):
         model = tr38901.make_model(spec)
         state = config.torch_rng("cpu").get_state()
         rays, _ = tr38901.draw_rays(model, spec)
@@ -95,20 +105,26 @@ def test_a_ue_at_rest_has_a_constant_channel(make_spec):
 
 def test_links_together_equal_links_one_by_one(make_spec):
     # Sionna draws all UEs at once, so one UE alone would be another draw; but given the rays, what
-    # a link gets must not depend on who else is evaluated.
+    # a link gets must not depend on who else is evaluated, but for single precision: the functions
+    # of time are those for the largest Doppler shift of all.
     spec = make_spec(ues=6, cells=2)
     rays = drawn(spec)
     together = responses(rays, spec, start_s=1.0)
     for ue in range(6):
         alone = responses(rays.of_ues(ue, ue + 1), spec, start_s=1.0)
-        assert torch.allclose(alone[:, 0], together[:, ue], rtol=1e-6, atol=0.0)
+        level = alone[:, 0].abs().square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt()
+        assert float(((alone[:, 0] - together[:, ue]).abs() / level).max()) < 3e-6
 
 
 def test_groups_of_ues_do_not_show(make_spec, monkeypatch):
     spec = make_spec(ues=6, cells=2)
     whole = make_producer(spec).block(2).gains
-    monkeypatch.setattr("sionna_phy.channel.rays.BYTES_AT_ONCE", 1)  # every UE alone, nothing kept
+    monkeypatch.setattr("sionna_phy.channel.ray_sum.BYTES_AT_ONCE", 1)  # every link alone
     assert np.allclose(make_producer(spec).block(2).gains, whole, rtol=1e-5)
+    monkeypatch.setattr("sionna_phy.channel.ray_evaluator.BYTES_KEPT", 1)  # and nothing kept
+    alone = make_producer(spec)
+    assert np.allclose(alone.block(2).gains, whole, rtol=1e-5)
+    assert alone._sum._evaluator.blocks_at_once == 1
 
 
 def test_doppler_of_the_direct_ray(make_spec):
@@ -140,7 +156,7 @@ def test_autocorrelation_over_many_ues_is_clarkes(make_spec, on_ring):
     ues, speed = 300, 10.0
     doppler_hz = speed * 3.5e9 / SPEED_OF_LIGHT
     turns = np.array([0.0, 0.2, 0.3827, 0.61, 0.8785])  # 0.3827: J0's first zero; 0.61: its minimum
-    step_s = 0.001 / doppler_hz
+    step_s = 0.0001 / doppler_hz
     spec = make_spec(
         ues=ues, los="never", pathloss=False, shadowing=False, gnb_rows=1, gnb_columns=1,
         ue_positions_m=on_ring(ues, 150.0),

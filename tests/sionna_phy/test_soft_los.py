@@ -132,8 +132,12 @@ def test_blocks_join_and_repeat():
     # One antenna on both sides: a gain is |h|^2 of a sum of rays, times the large-scale gain g. A
     # ray turns by 2 pi v dt / lambda at most, so that h changes by that times the sum of the rays'
     # magnitudes; over PRBs these only turn.
-    track, parts = one._sum._large_scale, one._sum._parts
-    magnitudes = np.concatenate([p.amplitude.abs().sum(dim=(2, 3, 4)) for p in parts], axis=1)
+    track, total = one._sum._large_scale, one._sum._sum
+    magnitudes = np.zeros(np.prod(total.shape))
+    for group in total.groups:
+        rays = np.hypot(group.real.numpy(), group.imaginary.numpy())
+        magnitudes[group.links.numpy()] = rays.sum(axis=(1, 2))
+    magnitudes = magnitudes.reshape(total.shape)
     turn = 2 * np.pi * 10.0 * (duration_s / samples) * 3.5e9 / 299_792_458.0
     for number in range(4):
         at = [track.change_db((number + n) * duration_s) for n in range(3)]

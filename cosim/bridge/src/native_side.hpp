@@ -269,14 +269,14 @@ class NativeSide
         View().Release(Entry(channel, ChannelKind::STREAM), released);
     }
 
-    std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t> Blocks(
-        std::uint32_t channel) const
+    std::array<std::uint64_t, 5> Blocks(std::uint32_t channel) const
     {
         const auto* c = At<BlocksControl>(Entry(channel, ChannelKind::BLOCKS).offset);
         return {c->published.load(std::memory_order_acquire),
                 c->released.load(std::memory_order_acquire),
                 c->stalls.load(std::memory_order_relaxed),
-                c->stallNs.load(std::memory_order_relaxed)};
+                c->stallNs.load(std::memory_order_relaxed),
+                c->firstStallNs.load(std::memory_order_relaxed)};
     }
 
     void Publish(std::uint32_t channel, std::uint64_t number, std::uint64_t bytes)

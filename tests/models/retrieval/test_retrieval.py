@@ -7,7 +7,14 @@ import pytest
 from models.retrieval import Entry, EntryError, Fact, KnowledgeBase, load_facts
 from models.retrieval.answerer import is_right, prompt
 from models.retrieval.base import BYTES_OF_VECTOR, ConflictError, missing_from
-from models.retrieval.entry import decode_entry, newer, pack_entries, unpack_entries
+from models.retrieval.entry import (
+    complete_entry,
+    decode_entry,
+    newer,
+    pack_entries,
+    shorten_entry,
+    unpack_entries,
+)
 from models.retrieval.references import decode_report, encode_report
 
 
@@ -189,6 +196,29 @@ def test_a_reference_to_another_version_is_never_decoded():
     kb.merge(entry(value="New", clock={9: 2}), now_s=0)
     report = decode_report(encode_report([old], {old.key: 1}), kb, now_s=1.0)
     assert report.entries == () and report.wanted == (old.key,)
+
+
+def test_a_difference_names_what_is_about_and_states_what_is_new():
+    kb, old = base(), entry("AAA", "Old", clock={9: 1})
+    kb.merge(old, now_s=0)
+    new = entry("AAA", "New", clock={9: 2})
+    data = encode_report([new], {old.key: 1})
+    # The key instead of subject and relation with a byte of length each.
+    without = len(new.encode()) - (1 + 3) - (1 + len(new.fact.relation))
+    assert len(data) == 1 + 8 + 2 + without < len(encode_report([new], {}))
+    report = decode_report(data, kb, now_s=1.0)
+    assert report.entries == (new,) and report.wanted == report.refused == ()
+    # Who does not have the key asks for it.
+    assert decode_report(data, base(), now_s=1.0).wanted == (old.key,)
+    # Put into another fact, or damaged, it is refused: the checksum is that of the whole entry.
+    with pytest.raises(EntryError, match="checksum"):
+        decode_entry(complete_entry(shorten_entry(new), entry("BBB", "Old")), now_s=1.0)
+    damaged = bytearray(data)
+    damaged[-6] ^= 1
+    assert "checksum" in decode_report(bytes(damaged), kb, now_s=1.0).refused[0]
+    for end in range(1, len(data)):
+        with pytest.raises(EntryError):
+            decode_report(data[:end], kb, now_s=1.0)
 
 
 def test_a_truncated_report_is_refused():

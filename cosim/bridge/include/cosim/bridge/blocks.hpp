@@ -53,6 +53,11 @@ template <class Header> class BlockReader
             m_control->stalls.fetch_add(1, std::memory_order_relaxed);
             m_control->stallNs.fetch_add(static_cast<std::uint64_t>(waited),
                                          std::memory_order_relaxed);
+            if (number == 0)
+            {
+                m_control->firstStallNs.store(static_cast<std::uint64_t>(waited),
+                                              std::memory_order_relaxed);
+            }
         }
         return *Slot<const Header>(0);
     }

@@ -15,7 +15,7 @@ namespace cosim::bridge
 {
 
 inline constexpr std::uint64_t kMagic = 0x3145474449524243ULL; // "CBRIDGE1" read as bytes
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr std::size_t kMaxChannels = 32;
@@ -123,6 +123,7 @@ struct BlocksControl
     alignas(kCacheLine) std::atomic<std::uint64_t> released;
     std::atomic<std::uint64_t> stalls;
     std::atomic<std::uint64_t> stallNs;
+    std::atomic<std::uint64_t> firstStallNs; ///< of it, for block 0
 };
 
 /// Lines that a core asks for at once; more wait for the first.
