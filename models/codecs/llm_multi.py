@@ -24,7 +24,7 @@ from models.codecs.base import (
 )
 from models.codecs.llm_token import DEFAULT_RUNG, MAX_TOKENS, read_units
 from models.codecs.model_codec import ModelCodec
-from models.codecs.multi_edge import MultiEdge
+from models.codecs.multi_edge import WEIGHTS, MultiEdge
 from models.codecs.quantiser import (
     Rung,
     dequantise,
@@ -50,15 +50,25 @@ class LlmMultiCodec(ModelCodec):
     Args:
         cut: layers at the device; None: those that the weights were trained for.
         folder: where the weight file is.
+        weights: its name, which becomes the codec's: "llm-multi-symbols" is the same model, trained
+            further with values that travel as noisy symbols.
         options: of `ModelCodec`.
     """
 
     name = "llm-multi"
     modality = "image+text"
 
-    def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        cut: int | None = None,
+        folder: Path = SHIPPED,
+        weights: str = WEIGHTS,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self._ends = MultiEdge(self._model, folder)
+        self.name = weights
+        self._ends = MultiEdge(self._model, folder, weights)
         trained = int(self._ends.weights.meta["cut"])
         if cut is not None and cut != trained:
             raise CodecError(

@@ -54,11 +54,13 @@ class MultiEdge:
     Args:
         backbone: the language model.
         folder: where the weight file is.
+        name: of the weight file.
     """
 
-    def __init__(self, backbone: Backbone, folder: Path) -> None:
+    def __init__(self, backbone: Backbone, folder: Path, name: str = WEIGHTS) -> None:
         self.backbone = backbone
         self._folder = folder
+        self._name = name
         self._edges: dict[str, EdgeClassifier] = {}
         self._pictures: OrderedDict[Picture, Tensor] = OrderedDict()
 
@@ -69,7 +71,7 @@ class MultiEdge:
         Raises:
             CodecError: there are none, or they are for another language model.
         """
-        weights = load_shared_weights(WEIGHTS, self._folder)
+        weights = load_shared_weights(self._name, self._folder)
         weights.check_backbone(self.backbone.name)
         return weights
 
@@ -187,10 +189,10 @@ class MultiEdge:
         Raises:
             CodecError: there are no codebooks for these weights.
         """
-        shared = load_shared_weights(CODEBOOKS, self._folder)
+        shared = load_shared_weights(f"{self._name}-codebooks", self._folder)
         if shared.meta["weights"] != self.weights.fingerprint:
             raise CodecError(
-                f"the codebooks in {self._folder} are for other weights of codec {WEIGHTS}: "
+                f"the codebooks in {self._folder} are for other weights of codec {self._name}: "
                 "run `python -m models.training.train_codebooks`"
             )
         seen = positions <= POSITIONS if self.sees(task) else torch.zeros(len(positions)).bool()

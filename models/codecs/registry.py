@@ -28,6 +28,12 @@ def _llm_multi(**options: Any) -> Codec:
     return LlmMultiCodec(**options)
 
 
+def _llm_multi_symbols(**options: Any) -> Codec:
+    from models.codecs.llm_multi import LlmMultiCodec
+
+    return LlmMultiCodec(weights="llm-multi-symbols", **options)
+
+
 def _small_multi(**options: Any) -> Codec:
     from models.codecs.small_multi import SmallMultiCodec
 
@@ -122,6 +128,13 @@ _ENTRIES: dict[str, _Entry] = {
         f"{_DIMENSIONS}|{_CODEBOOKS}",
         33,
         _with("llm-multi", "sentiment", "topic", "image", "vqa"),
+    ),
+    "llm-multi-symbols": _Entry(
+        _llm_multi_symbols,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4"),
+        _DIMENSIONS,
+        33,
+        _with("llm-multi-symbols", "sentiment", "topic", "image", "vqa"),
     ),
     "small-multi": _Entry(
         _small_multi,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is trained of codec "llm-multi": projections, one adapted model, a head a task."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,24 @@ class Item:
         return seen + (0 if self.text is None else len(self.text))
 
 
+@dataclass(frozen=True)
+class Noise:
+    """White noise on values that travel as symbols, two a symbol.
+
+    Attributes:
+        power: of the noise over that of a symbol.
+        generator: draws it.
+    """
+
+    power: float
+    generator: torch.Generator
+
+    def received(self, values: Tensor) -> Tensor:
+        """Return the linear least-squares estimate of values of unit variance, clipped at 3 σ."""
+        drawn = torch.randn(values.shape, generator=self.generator)
+        return (values.clamp(-3.0, 3.0) + math.sqrt(self.power) * drawn) / (1.0 + self.power)
+
+
 class Projection(nn.Module):
     """A linear encoder to few values, the quantiser, and a linear decoder to the model's stream.
 
@@ -63,11 +82,16 @@ class Projection(nn.Module):
         self.decoder = nn.Parameter(decoder / self.deviation)
         self.offset = nn.Parameter(offset.clone())
 
-    def forward(self, rows: Tensor, rung: Rung | None) -> Tensor:
-        """Return the stream as the edge gets it; without a rung nothing is quantised."""
+    def forward(self, rows: Tensor, rung: Rung | None, noise: Noise | None = None) -> Tensor:
+        """Return the stream as the edge gets it; without a rung nothing is quantised.
+
+        With noise the values travel as symbols, two in each, and are not quantised.
+        """
         used = slice(0, rung.dimensions if rung else len(self.gain))
         values = (rows - self.mean) @ self.encoder[used].T * self.gain[used]
-        if rung is not None:
+        if noise is not None:
+            values = noise.received(values)
+        elif rung is not None:
             values = straight_through(values, rung.bits)
         return (values * self.deviation[used]) @ self.decoder[:, used].T + self.offset
 
@@ -141,7 +165,11 @@ class MultiModel(nn.Module):
         self.biases = nn.ParameterList([nn.Parameter(b.clone()) for _, _, b in heads])
 
     def forward(
-        self, items: Sequence[Item], kept: Sequence[Tensor], rung: Rung | None
+        self,
+        items: Sequence[Item],
+        kept: Sequence[Tensor],
+        rung: Rung | None,
+        noise: Noise | None = None,
     ) -> list[Tensor]:
         """Return class scores, shape [labels of its task], of each item.
 
@@ -149,11 +177,16 @@ class MultiModel(nn.Module):
             items: what is sent.
             kept: ascending unit numbers, from 0, of each item.
             rung: of all, or None without quantisation.
+            noise: on symbols, in the place of quantisation; None: bits.
         """
-        return self.answer(*self.arrive(items, kept, rung), [item.task for item in items])
+        return self.answer(*self.arrive(items, kept, rung, noise), [item.task for item in items])
 
     def arrive(
-        self, items: Sequence[Item], kept: Sequence[Tensor], rung: Rung | None
+        self,
+        items: Sequence[Item],
+        kept: Sequence[Tensor],
+        rung: Rung | None,
+        noise: Noise | None = None,
     ) -> tuple[Tensor, Tensor, list[int]]:
         """Return the packed stream at the cut, positions and lengths."""
         seen, read, order = [], [], []
@@ -166,10 +199,10 @@ class MultiModel(nn.Module):
         streams, first = [], 0
         if seen:
             features = self._vision.top(torch.cat(seen).float())
-            streams.append(self.seen(features, rung))
+            streams.append(self.seen(features, rung, noise))
             first = len(features)
         if read:
-            streams.append(self.text(torch.cat(read).float(), rung))
+            streams.append(self.text(torch.cat(read).float(), rung, noise))
         at = [0, first]
         for item, chosen in zip(items, kept, strict=True):
             count = 0 if item.vision is None else POSITIONS

@@ -31,10 +31,12 @@ from models.codecs.weights import SHIPPED
 from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS, TOP_CHANCE
 from models.training.multi_data import TASKS, MultiData
 from models.training.multi_importance import MultiImportance
-from models.training.multi_model import Item
+from models.training.multi_model import Item, Noise
 from models.training.multi_start import first_model, started_model
 from models.training.train_llm_token import calibrate_scores
 
+SYMBOL_SNR_DB = (-9.0, 15.0)
+"""Between which the SNR of symbols is drawn, uniformly in dB."""
 RUNG_CHANCES = {"d32-int8": 0.15, "d16-int4": 0.4, "d8-int4": 0.35, "d4-int4": 0.1}
 
 
@@ -48,6 +50,8 @@ class MultiConfig:
         blind_steps: of the first phase.
         steps: of the second phase.
         batch: samples of each task in a step, in the order of the tasks.
+        symbols: share of the steps whose values travel as symbols through noise of
+            `SYMBOL_SNR_DB`, all units of a sample, in the place of quantised units.
     """
 
     seed: int = 1
@@ -64,6 +68,7 @@ class MultiConfig:
     vision_rate: float = 2e-3
     weight_decay: float = 0.01
     accept_accuracy: float = 0.9
+    symbols: float = 0.0
 
 
 class MultiTrainer:
@@ -117,7 +122,11 @@ class MultiTrainer:
             batch = [self.draw(n, size) for n, size in enumerate(self.config.batch)]
             items = [item for part in batch for item in part]
             rung = rungs[int(torch.multinomial(chances, 1, generator=self.generator))]
-            scores = self.model(items, self.survivors(items), rung)
+            noise = self.noise()
+            kept = (
+                self.survivors(items) if noise is None else [torch.arange(i.units) for i in items]
+            )
+            scores = self.model(items, kept, rung, noise)
             losses, first = [], 0
             for part in batch:
                 mine = torch.stack(scores[first : first + len(part)])
@@ -135,6 +144,15 @@ class MultiTrainer:
                 )
                 self.say(f"step {step}: {mean}")
                 total = torch.zeros(len(TASKS))
+
+    def noise(self) -> Noise | None:
+        """Return a step's noise on symbols, None if its values travel as bits."""
+        share = self.config.symbols
+        if share == 0.0 or self.random() >= share:
+            return None
+        low, high = SYMBOL_SNR_DB
+        snr_db = low + (high - low) * self.random()
+        return Noise(10.0 ** (-snr_db / 10.0), self.generator)
 
     def draw(self, number: int, size: int) -> list[Item]:
         """Return random samples of a task."""
@@ -228,7 +246,7 @@ def _origin(path: Path | None) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and write models/weights/llm-multi.safetensors."""
+    """Train and write models/weights/llm-multi.safetensors, or llm-multi-symbols.safetensors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--threads", type=int, default=1)
@@ -259,11 +277,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for n, v in asdict(config).items()
         if v != getattr(MultiConfig(), n)
     ]
+    codec = "llm-multi-symbols" if config.symbols else "llm-multi"
     meta = {
         "command": " ".join(["python", "-m", "models.training.train_multi", *changed]),
         "started_from": _origin(options.go_on),
         "config": asdict(config),
-        "codec": "llm-multi",
+        "codec": codec,
         "task": ", ".join(TASKS),
         "backbone": trainer.data.backbone.name,
         "backbone_fingerprint": trainer.data.backbone.fingerprint,
@@ -273,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "tasks": trainer.calibration(),
         "validation_accuracy": trainer.report(shares=(0.0, 0.5)),
     }
-    trainer.save(options.out / "llm-multi.safetensors", meta)
+    trainer.save(options.out / f"{codec}.safetensors", meta)
     trainer.say("done")
 
 
