@@ -186,7 +186,7 @@ class Bridge:
                 self._native.wait_ready(left)
             except PeerDied:
                 raise PeerDied(self._obituary("before it was ready")) from None
-            if not self._native.ready() and self.finished:
+            if not self._native.ready() and self._over():
                 raise PeerDied(self._obituary("before it was ready"))
         memory = mmap.mmap(self._fd, os.fstat(self._fd).st_size)
         self._memory = memory
@@ -242,7 +242,19 @@ class Bridge:
 
     @property
     def finished(self) -> bool:
-        """Whether the simulator announced its end."""
+        """Whether the simulator announced its end.
+
+        Raises:
+            PeerDied: it ended with an error; so a loop until `finished` cannot miss one that comes
+                after its last `wait`.
+        """
+        state, reason = self._native.state(SIDES["simulator"])
+        if state == _FAILED:
+            raise PeerDied(reason)
+        return state == _FINISHED
+
+    def _over(self) -> bool:
+        """Return whether the simulator announced its end or an error."""
         return self._native.state(SIDES["simulator"])[0] in (_FINISHED, _FAILED)
 
     def abort(self, reason: str) -> None:

@@ -73,6 +73,21 @@ def test_a_program_that_never_joins(started):
         bridge.wait_ready(0.3)
 
 
+def test_a_loop_until_the_end_does_not_miss_an_error_between_two_waits(started):
+    bridge = started("fail")
+
+    def failed():
+        try:
+            return bridge.finished
+        except PeerDied as error:
+            return str(error)
+
+    # No wait() sees it: the error comes after the last one.
+    wait_until(failed, 5.0)
+    with pytest.raises(PeerDied, match=failed()):
+        bridge.finished  # noqa: B018 - a property that raises
+
+
 def test_a_program_that_does_not_exist():
     with Bridge.create() as bridge, pytest.raises(BridgeError, match="cannot start /no/such"):
         bridge.spawn(["/no/such"])
