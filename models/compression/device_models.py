@@ -13,8 +13,10 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from models.backbone import Backbone, BackboneError
 from models.compression.variants import compress, weight_bytes
@@ -90,7 +92,8 @@ def device_model(backbone: Backbone, name: str, cut: int, path: Path = STUDENT) 
 
 
 @functools.cache
-def _read(path: Path):  # type: ignore[no-untyped-def]
+def _read(path: Path) -> tuple[Tensor, dict[str, Any]]:
+    """Return the affine map and what is known of it."""
     remedy = "python -m models.training.distil_student makes one"
     try:
         with safe_open(path, framework="pt") as file:
