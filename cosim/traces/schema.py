@@ -117,6 +117,13 @@ MESSAGES = TableSpec(
             "bytes",
             optional=True,
         ),
+        Column(
+            "elements_air",
+            _F,
+            "share of its blocks' resource elements (12 x 14 a PRB and layer), retransmissions too",
+            optional=True,
+        ),
+        Column("delivery", _S, "how units travel: packet, bits or symbols", optional=True),
         Column("received_mask", pa.binary(), "one byte a unit: 1 received in time, else 0"),
         Column("on_time", _B, "at least one unit came early enough to be decoded in time"),
         Column("complete", _B, "every unit did", optional=True),

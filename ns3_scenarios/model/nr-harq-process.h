@@ -43,6 +43,12 @@ struct NrHarqProcess
     bool chosen{false};                 //!< for truth replay
     std::vector<float> elementSinr;     //!< of a chosen block: [transmissions][layers][PRBs]
     std::vector<NrRlcSegment> segments; //!< contents
+    uint32_t elements{0};               //!< resource elements of a transmission, of all layers
+    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< how its contents get through
+    uint8_t headerMcs{0};       //!< MCS index of its headers (direct delivery)
+    uint32_t headerBits{0};     //!< bits of its headers (direct delivery)
+    uint32_t headerElements{0}; //!< resource elements of its headers (direct delivery)
+    uint32_t contentBytes{0};   //!< room for contents (direct delivery)
 };
 
 } // namespace ns3

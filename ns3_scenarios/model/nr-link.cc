@@ -17,11 +17,20 @@
 namespace ns3
 {
 
+using cosim::sim::Delivery;
 using cosim::sim::Direction;
 using cosim::sim::PacketEvent;
 using cosim::sim::PacketReason;
 
 NS_OBJECT_ENSURE_REGISTERED(NrLink);
+
+namespace
+{
+
+constexpr uint32_t IP_UDP_BYTES = 28;       // IPv4 without options, UDP
+constexpr uint32_t SLOT_ELEMENTS = 12 * 14; // of a PRB, reference signals and control too
+
+} // namespace
 
 TypeId NrLink::GetTypeId()
 {
@@ -202,8 +211,10 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     sdu->flow = bearer.flow.flow;
     sdu->bytes = packet->GetSize();
     NrMessageTag tag;
-    if (packet->PeekPacketTag(tag))
+    const bool tagged = packet->PeekPacketTag(tag);
+    if (tagged)
     {
+        sdu->packetNumber = tag.m_packet;
         sdu->messageId = tag.m_messageId;
         sdu->importance = tag.m_importance;
         sdu->share = tag.m_share;
@@ -214,6 +225,14 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
         sdu->deadline = Simulator::Now() + bearer.flow.budget;
     }
     bearer.pdcp->Prepare(*sdu);
+    if (bearer.flow.delivery != Delivery::PACKET)
+    {
+        // Of a packet whose headers nobody knows all is protected.
+        const bool known = tagged && tag.m_headerBytes > 0;
+        sdu->protectedBytes =
+            known ? std::min(sdu->pdcpHeader + IP_UDP_BYTES + tag.m_headerBytes, sdu->Size())
+                  : sdu->Size();
+    }
     bearer.rlc->Enqueue(sdu);
 }
 
@@ -221,6 +240,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
 {
     m_described.clear();
     candidate.demandBytes = 0;
+    candidate.headerBytes = 0;
     candidate.priority = 127;
     for (const std::size_t at : m_order)
     {
@@ -246,6 +266,21 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.delayBudgetS = budget.GetSeconds();
             candidate.lossTarget = qos.lossTarget;
             candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
+            candidate.delivery = bearer.flow.delivery;
+            candidate.headHeaderBytes = head->GetProtected(head->sent, head->Size());
+        }
+        else if (bearer.flow.delivery != candidate.delivery)
+        {
+            continue; // not in the same block
+        }
+        if (candidate.delivery != Delivery::PACKET)
+        {
+            // What a packet costs at most besides itself, as in its demand.
+            constexpr uint32_t MAC_RLC_BYTES = 7;
+            for (const NrSduPtr& sdu : bearer.rlc->GetQueue())
+            {
+                candidate.headerBytes += sdu->GetProtected(sdu->sent, sdu->Size()) + MAC_RLC_BYTES;
+            }
         }
         if (withQueue)
         {
@@ -376,7 +411,7 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     for (const std::size_t at : m_order)
     {
         Bearer& bearer = m_bearers[at];
-        if (bearer.credit <= 0.0)
+        if (bearer.credit <= 0.0 || bearer.flow.delivery != Delivery::PACKET)
         {
             continue;
         }
@@ -389,7 +424,10 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     }
     for (const std::size_t at : m_order)
     {
-        serve(m_bearers[at], NrRlc::ALL);
+        if (m_bearers[at].flow.delivery == Delivery::PACKET)
+        {
+            serve(m_bearers[at], NrRlc::ALL);
+        }
     }
     if (process.segments.empty())
     {
@@ -397,7 +435,57 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     }
     TakeTurns();
     ++m_busy;
-    m_counter.padding += bytes - used;
+    CountContents(process, used);
+}
+
+void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost)
+{
+    process.segments.clear();
+    process.maxTransmissions = 1; // what comes is given to the application, wrong or not
+    double room = cost.GetRoom(process.elements);
+    for (const std::size_t at : m_order)
+    {
+        if (m_bearers[at].flow.delivery == process.delivery)
+        {
+            room -= m_bearers[at].rlc->FillDirect(room, cost, process.segments);
+        }
+    }
+    if (process.segments.empty())
+    {
+        return;
+    }
+    uint32_t headers = 0;
+    uint32_t contents = 0;
+    for (const auto& segment : process.segments)
+    {
+        const uint32_t head = segment.sdu->GetProtected(segment.offset, segment.bytes);
+        headers += segment.macHeader + segment.rlcHeader + head;
+        contents += segment.bytes - head;
+    }
+    process.headerBits = 8 * headers;
+    process.headerElements = cost.GetHeaderElements(headers);
+    process.contentBytes = cost.GetContentBytes(process.elements - process.headerElements);
+    process.tbsBits = 8 * (headers + process.contentBytes);
+    TakeTurns();
+    ++m_busy;
+    CountContents(process, headers + contents);
+}
+
+cosim::sim::Delivery NrLink::GetHeadDelivery() const
+{
+    for (const std::size_t at : m_order)
+    {
+        if (m_bearers[at].rlc->GetHead() != nullptr)
+        {
+            return m_bearers[at].flow.delivery;
+        }
+    }
+    return Delivery::PACKET;
+}
+
+void NrLink::CountContents(const NrHarqProcess& process, uint32_t used)
+{
+    m_counter.padding += process.tbsBits / 8 - used;
     for (const auto& segment : process.segments)
     {
         // What RLC sends again is no new byte of the packet or of its PDCP header.
@@ -452,7 +540,12 @@ void NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool
     }
     for (const auto& segment : process.segments)
     {
-        segment.sdu->airBytes += segment.macHeader + segment.rlcHeader + segment.bytes;
+        const uint32_t cost = segment.macHeader + segment.rlcHeader + segment.bytes;
+        segment.sdu->airBytes += cost;
+        const double share = process.delivery == Delivery::PACKET
+                                 ? double(cost) / bytes
+                                 : segment.elements / process.elements;
+        segment.sdu->airElements += share * SLOT_ELEMENTS * process.prbs * process.layers;
     }
     ++m_period.blocks;
     m_period.lost += !decoded;
@@ -496,6 +589,7 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
         static_cast<uint32_t>(event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
     record.bytes = sdu->bytes;
     record.air_bytes = final ? sdu->airBytes : 0;
+    record.air_elements = final ? sdu->airElements : 0.0;
     m_sink->Packet(record);
     if (sdu->share > 0.0)
     {

@@ -47,6 +47,7 @@ struct NrFlowConfig
     Time reordering;                //!< t-Reordering, 0 for the mode's default
     Time discardTimer;              //!< PDCP's discard timer, 0 for none
     uint32_t queueBytes{0};         //!< queue limit, 0 for the default
+    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< how contents get through
 };
 
 /**
@@ -156,6 +157,19 @@ class NrLink : public Object
     void FillBlock(NrHarqProcess& process, uint32_t maxTransmissions);
 
     /**
+     * Fills a new transport block of direct delivery.
+     *
+     * \param process an idle process whose delivery and elements are set
+     * \param cost what bytes cost
+     */
+    void FillDirect(NrHarqProcess& process, const NrDirectCost& cost);
+
+    /**
+     * \return how what is sent next is delivered: a block has contents of one kind
+     */
+    cosim::sim::Delivery GetHeadDelivery() const;
+
+    /**
      * Counts a transmission of a block and what it costs its packets.
      *
      * \param process the process, its transmissions already raised
@@ -240,6 +254,9 @@ class NrLink : public Object
      * \return the bearer for it
      */
     Bearer& Classify(Ptr<const Packet> packet);
+
+    /// Counts a block that was filled with some bytes, and its parts.
+    void CountContents(const NrHarqProcess& process, uint32_t used);
 
     /// Lets the next of the bearers of a priority come first in the next block: equal priorities
     /// are served equally (TS 38.321 clause 5.4.3.1.3).

@@ -174,7 +174,13 @@ TypeId NrRan::GetTypeId()
                           "SINR of every PRB, at each of their transmissions",
                           DoubleValue(0.0),
                           MakeDoubleAccessor(&NrRan::m_truthFraction),
-                          MakeDoubleChecker<double>(0.0, 1.0));
+                          MakeDoubleChecker<double>(0.0, 1.0))
+            .AddAttribute("HeaderBackoff",
+                          "With flows that deliver bits or symbols: MCS indices of a block's "
+                          "headers below the chosen one",
+                          UintegerValue(6),
+                          MakeUintegerAccessor(&NrRan::m_headerBackoff),
+                          MakeUintegerChecker<uint32_t>(0, 28));
     return tid;
 }
 
@@ -468,12 +474,15 @@ void NrRan::WidenNarrowShares(uint32_t prbs, uint32_t symbols)
     {
         uint32_t& share = m_shares[i];
         const uint8_t mcs = m_candidates[i].lowestMcs;
-        if (share == 0 ||
-            m_carrier->GetTransportBlockBits(share, symbols, 1, mcs) >= LEAST_BLOCK_BITS)
+        const uint32_t direct = m_candidates[i].leastPrbs;
+        const bool wide = direct > 0 ? share >= direct
+                                     : m_carrier->GetTransportBlockBits(share, symbols, 1, mcs) >=
+                                           LEAST_BLOCK_BITS;
+        if (share == 0 || wide)
         {
             continue;
         }
-        const uint32_t least = GetLeastPrbs(mcs, symbols);
+        const uint32_t least = direct > 0 ? direct : GetLeastPrbs(mcs, symbols);
         // Too narrow for headers and a byte: take what is left over, or leave it to the others.
         spare += share;
         share = spare >= least ? least : 0;
@@ -532,10 +541,22 @@ double NrRan::SendNewBlock(uint32_t number,
     process->backedOff = backedOff;
     process->prbs = prbs;
     process->symbols = symbols;
-    process->tbsBits = m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
+    process->elements = m_carrier->GetDataElements(symbols) * prbs * format.layers;
     process->transmissions = 0;
     process->sinr.clear();
-    link.FillBlock(*process, m_maxHarqTx);
+    process->delivery = link.GetHeadDelivery();
+    if (process->delivery == cosim::sim::Delivery::PACKET)
+    {
+        process->tbsBits =
+            m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
+        link.FillBlock(*process, m_maxHarqTx);
+    }
+    else
+    {
+        process->headerMcs = GetHeaderMcs(format.mcs);
+        process->backedOff = true; // whether headers come says nothing about the MCS of contents
+        link.FillDirect(*process, GetDirectCost(process->delivery, format.mcs));
+    }
     if (process->segments.empty())
     {
         return 0.0;
@@ -642,6 +663,10 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         candidate.layers = format.layers;
         // The uplink's power is spread over the share, so its MCS may yet fall.
         candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
+        if (candidate.delivery != cosim::sim::Delivery::PACKET)
+        {
+            DescribeDirect(candidate, format, symbols);
+        }
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
     }
@@ -683,6 +708,42 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
         m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
     }
+}
+
+uint8_t NrRan::GetHeaderMcs(uint8_t mcs) const
+{
+    const int lower = static_cast<int>(mcs) - static_cast<int>(m_headerBackoff);
+    return static_cast<uint8_t>(std::max(static_cast<int>(m_phy->GetLowestMcs()), lower));
+}
+
+NrDirectCost NrRan::GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) const
+{
+    return NrDirectCost(
+        delivery, m_phy->GetEfficiency(GetHeaderMcs(mcs)), m_phy->GetEfficiency(mcs));
+}
+
+void NrRan::DescribeDirect(NrCandidate& candidate,
+                           const NrTransportFormat& format,
+                           uint32_t symbols) const
+{
+    const uint32_t elements = m_carrier->GetDataElements(symbols);
+    const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
+    const double contentByte = cost.GetElements(0, 1);
+    candidate.bytesPerPrb = elements * format.layers / contentByte;
+    // Demand in bytes of contents; headers take more elements each.
+    const double headers =
+        std::min(1.0, double(candidate.headerBytes) / double(candidate.demandBytes));
+    candidate.demandBytes = static_cast<uint64_t>(
+        std::ceil(double(candidate.demandBytes) *
+                  (1.0 - headers + headers * cost.GetElements(1, 0) / contentByte)));
+    // A first piece has all headers, also at the MCS that the block may fall to.
+    constexpr uint32_t MAC_RLC_BYTES = 7;
+    const NrDirectCost lowest = GetDirectCost(candidate.delivery, candidate.lowestMcs);
+    const double first = lowest.GetHeaderElements(candidate.headHeaderBytes + MAC_RLC_BYTES) +
+                         lowest.GetElements(0, NrDirectCost::SYMBOL_BYTES) + 1.0;
+    const auto least = static_cast<uint32_t>(std::ceil(first / elements));
+    candidate.leastPrbs = std::min(least, m_carrier->GetPrbs());
+    candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
 }
 
 NrTransportFormat NrRan::BackOff(NrTransportFormat format, const NrCandidate& candidate) const
@@ -738,7 +799,10 @@ void NrRan::Decode(const Transmission& t)
                 static_cast<float>(t.power / process.layers * gains[t.firstPrb + i] / m_noise[i]);
         }
     }
-    const double sinr = m_phy->GetEffectiveSinr(m_sinr, process.mcs);
+    const bool direct = process.delivery != cosim::sim::Delivery::PACKET;
+    const uint8_t mcs = direct ? process.headerMcs : process.mcs;
+    const uint32_t bits = direct ? process.headerBits : process.tbsBits;
+    const double sinr = m_phy->GetEffectiveSinr(m_sinr, mcs);
     process.sinr.push_back(static_cast<float>(sinr));
     const double combined =
         process.transmissions == 1
@@ -749,8 +813,7 @@ void NrRan::Decode(const Transmission& t)
                       process.sinr,
                       m_carrier->GetCodeRate(process.mcs),
                       NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph));
-    const double bler =
-        m_phy->GetBler(process.mcs, process.tbsBits, 10.0 * std::log10(std::max(combined, 1e-20)));
+    const double bler = m_phy->GetBler(mcs, bits, 10.0 * std::log10(std::max(combined, 1e-20)));
     if (process.transmissions == 1 || !m_harqMemory)
     {
         process.draw = m_draw->GetValue();
@@ -778,7 +841,15 @@ void NrRan::Decode(const Transmission& t)
         record.ack = process.decoded;
         m_sink->Slot(record);
     }
-    if (process.transmissions == 1)
+    if (direct)
+    {
+        process.chosen = false; // its contents go through the real code in any case
+        if (process.decoded)
+        {
+            EmitDirect(t);
+        }
+    }
+    else if (process.transmissions == 1)
     {
         process.chosen = m_truthSampler.Take(m_truthFraction);
         process.elementSinr.clear();
@@ -808,6 +879,42 @@ void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
     record.ack = process.decoded;
     record.transmission = process.transmissions;
     m_sink->Truth(record, process.elementSinr);
+}
+
+void NrRan::EmitDirect(const Transmission& t) const
+{
+    const NrHarqProcess& process = *t.process;
+    std::vector<cosim::sim::DirectPiece> pieces;
+    uint32_t at = 0;
+    for (const auto& segment : process.segments)
+    {
+        const NrSdu& sdu = *segment.sdu;
+        const uint32_t head = sdu.GetProtected(segment.offset, segment.bytes);
+        cosim::sim::DirectPiece piece{};
+        piece.message_id = sdu.messageId;
+        piece.packet = sdu.packetNumber;
+        // Contents end where the packet does: counted from there, lower layers do not matter.
+        piece.offset = sdu.Size() - segment.offset - head;
+        piece.bytes = segment.bytes - head;
+        piece.at = at;
+        at += piece.bytes;
+        pieces.push_back(piece);
+    }
+    cosim::sim::DirectBlock record{};
+    record.t_s = Simulator::Now().GetSeconds();
+    record.cell = m_firstCell + m_ues[t.ue].cell;
+    record.direction = t.uplink;
+    record.ue = t.ue;
+    record.delivery = static_cast<uint32_t>(process.delivery);
+    record.elements = m_carrier->GetDataElements(process.symbols);
+    record.header_elements = process.headerElements;
+    record.content_bytes = process.contentBytes;
+    record.prb_count = static_cast<uint16_t>(process.prbs);
+    record.layers = process.layers;
+    record.mcs = process.mcs;
+    record.header_mcs = process.headerMcs;
+    record.pieces = static_cast<uint32_t>(pieces.size());
+    m_sink->Direct(record, pieces, m_sinr);
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,
