@@ -102,6 +102,7 @@ def test_bytes_are_the_formulas_plus_counted_headers(model, compression):
         {"aggregator": "stack"},
         {"compression": "int4", "error_feedback": True, "weight_type": "bfloat16"},
         {"compression": "drop0.5-int8-zstd", "keep_tokens": 0.5},
+        {"compression": "int4", "keep_tokens": 0.5, "error_feedback": True},
         {"selection": "random", "participants": 1},
         {"selection": "channel", "participants": 1},
     ],
