@@ -65,7 +65,9 @@ def nothing_left_behind() -> Iterator[None]:
     """No test leaves a descriptor, a segment or a process."""
     beside = "PYTEST_XDIST_WORKER" in os.environ  # other tests' segments come and go
     shared, mine = _shared_memory(), len(os.listdir("/proc/self/fd"))
-    before = _children()  # such as the fork server of a test that ran here earlier: it stays by design
+    before = (
+        _children()
+    )  # such as the fork server of a test that ran here earlier: it stays by design
     yield
     gc.collect()  # a mapping goes with the last view into it
     assert beside or _shared_memory() <= shared
