@@ -3,6 +3,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from cosim import retrieval
@@ -113,6 +114,40 @@ def test_a_deletion_travels_as_a_tombstone(tmp_path, monkeypatch):
     assert not any(c.base.get(key).deleted for c in untold.clients for key in early)
     assert run.asked()["right_entry"].mean() > untold.asked()["right_entry"].mean() + 0.1
     assert run.manifest["refused"] == untold.manifest["refused"] == []
+
+
+def test_a_complete_base_over_a_perfect_network_finds_what_the_offline_pipeline_finds(
+    tmp_path, monkeypatch
+):
+    run = Run(tmp_path / "a", monkeypatch, base="global", sync="none", global_entries=120,
+              local_entries=0)  # fmt: skip
+    base, found = run.server.base, {}
+    for client in run.clients:
+        for t_s, fact in client._questions:
+            (match,) = base.search(fact.question, now_s=0.0)
+            right = (match.entry.fact == fact, np.float32(match.similarity))
+            found[client.node, round(t_s, 6)] = right
+    asked = run.asked()
+    assert len(asked) > 100 and 0.9 < asked["right_entry"].mean() <= 1.0
+    for row in asked.itertuples():
+        right, similarity = found[row.node, round(row.t_s, 6)]
+        assert row.right_entry == right and row.score == pytest.approx(similarity, abs=1e-6)
+
+
+def test_a_reference_to_another_version_is_asked_for_and_never_taken_for_it(tmp_path, monkeypatch):
+    # All that the UEs have is of an old version. What they state is not what the edge server has,
+    # so every statement is asked for, in full; the edge server knows better and keeps its own.
+    options = {"sync": "none", "report_rate_hz": 4.0, "global_entries": 30, "local_entries": 30}
+    sizes = {}
+    for share in (0.0, 1.0):
+        run = Run(tmp_path / str(share), monkeypatch, stale_share=share, **options)
+        truth = {e.key: e.fact.value for e in run.server.base.entries()}
+        assert truth == {key: run.world.truth[key] for key in truth}
+        reports = run.rows[run.rows["kind"] == "report"]
+        assert len(reports) > 50 and run.manifest["refused"] == []
+        sizes[share] = (reports["bytes"] / reports["entries"]).mean()
+    # Names are enough for what is known: 11 bytes; a statement has 40 and more, and is asked for.
+    assert sizes[1.0] > 2 * sizes[0.0]
 
 
 class Hostile(RetrieverClient):
