@@ -150,8 +150,7 @@ class _Builder:
         )
         for held in self._held(ue, shared):
             base.merge(held, now_s=0.0)
-        first = traffic.global_entries + index * traffic.own_entries
-        own = self._facts[first : first + traffic.own_entries]
+        own = self._own(index)
         for fact in own:
             base.merge(Entry(fact, {ue: 1}, 0.0, ue), now_s=0.0)
         horizon_s = self._plan.scenario.run.duration_s
@@ -175,7 +174,28 @@ class _Builder:
             questions=[(t, self._facts[int(n)]) for t, n in zip(times, chosen, strict=True)],
             reports=reports,
             own=[Entry(fact).key for fact in own],
+            changes=self._own_changes(ue, own),
         )
+
+    def _own(self, index: int) -> list[Fact]:
+        """Return a UE's own facts: each UE's are also those of the `own_holders` - 1 next ones."""
+        traffic, out = self._traffic, list[Fact]()
+        for back in range(traffic.own_holders):
+            number = (index - back) % len(self._clients)
+            first = traffic.global_entries + number * traffic.own_entries
+            out += self._facts[first : first + traffic.own_entries]
+        return out
+
+    def _own_changes(self, ue: int, own: Sequence[Fact]) -> list[tuple[float, int, str]]:
+        """Return when which own fact gets another value at a UE."""
+        out, rng = [], self._rng("own changes", ue)
+        horizon_s = self._plan.scenario.run.duration_s
+        for at_s in _poisson(rng, self._traffic.own_change_rate_hz if own else 0.0, horizon_s):
+            fact = own[int(rng.integers(len(own)))]
+            value = self._other_value(fact, rng)
+            if value is not None:
+                out.append((at_s, Entry(fact).key, value))
+        return out
 
     def _held(self, ue: int, shared: list[Fact]) -> list[Entry]:
         """Return what a UE knows at the start: the most popular facts, some of an old version."""

@@ -23,7 +23,7 @@ from cosim.recorder import Recorder
 from cosim.schedulers.host import SchedulerHost
 from cosim.traces import TraceSet
 from cosim.truth_replay import SampledBlock
-from cosim.workload import Workload, refusals
+from cosim.workload import Workload, knowledge, refusals
 from sionna_phy.abstraction import beta_of, load_bler_table
 
 WAIT_S = 0.25
@@ -221,6 +221,7 @@ class Session:
             },
             "counters": self._recorder.counters,
             "refused": refusals(self._workload.agents),
+            "knowledge": knowledge(self._workload.agents),
             "bler_table": {"name": self._table.name, "provenance": self._table.provenance},
             "eesm_betas": self._plan.scenario.mac.eesm_betas,
             "channel": {

@@ -76,6 +76,15 @@ def refusals(agents: Sequence[Agent]) -> list[dict[str, Any]]:
     ]
 
 
+def knowledge(agents: Sequence[Agent]) -> list[dict[str, int]]:
+    """Return what happened in the knowledge bases: conflicts that were decided, evictions."""
+    return [
+        {"node": agent.node, "conflicts": base.conflicts, "evicted": base.evicted}
+        for agent in agents
+        if (base := getattr(agent, "base", None)) is not None and (base.conflicts or base.evicted)
+    ]
+
+
 def build_workload(
     plan: Plan, *, progress: ProgressSink, scheduler: SlotScheduler | None = None
 ) -> Workload:

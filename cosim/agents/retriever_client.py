@@ -35,6 +35,7 @@ class RetrieverClient(TransportAgent):
         questions: (simulated time, fact that is asked for), in order of time.
         reports: (simulated time, keys of the facts that are stated).
         own: keys of the facts that it has from elsewhere than the edge server.
+        changes: (simulated time, key, new value) of own facts that change, in order of time.
 
     Attributes:
         refused: entries and messages that were not accepted, with reasons.
@@ -51,11 +52,12 @@ class RetrieverClient(TransportAgent):
         questions: Sequence[tuple[float, Fact]],
         reports: Sequence[tuple[float, tuple[int, ...]]] = (),
         own: Sequence[int] = (),
+        changes: Sequence[tuple[float, int, str]] = (),
     ) -> None:
         super().__init__(node=node, peers=[peer], endpoint=setup.endpoint)
         self._edge, self._setup, self.base = peer.node, setup, base
         self._questions, self._reports = list(questions), list(reports)
-        self._own = set(own)
+        self._own, self._changes = set(own), list(changes)
         self._open: dict[int, _Exchange] = {}
         self._numbers = 0
         self._free_s = 0.0
@@ -70,6 +72,8 @@ class RetrieverClient(TransportAgent):
             self.later(at_s, lambda fact=fact: self._ask(fact))  # type: ignore[misc]
         for at_s, keys in self._reports:
             self.later(at_s, lambda keys=keys: self._report(keys))  # type: ignore[misc]
+        for at_s, key, value in self._changes:
+            self.later(at_s, lambda k=key, v=value: self._change(k, v))  # type: ignore[misc]
         setup = self._setup
         if setup.is_periodic:
             # Spread over the period, so that UEs do not ask all at once.
@@ -173,20 +177,26 @@ class RetrieverClient(TransportAgent):
 
     # Synchronisation and reports
 
+    def _change(self, key: int, value: str) -> None:
+        """Learn from elsewhere that an own fact has another value now."""
+        if self.base.get(key) is not None:  # it may have been evicted
+            self.base.change(key, value, now_s=self.now_s)
+        self._setup.world.change(key, value, self.now_s)
+
     def _synchronise(self) -> None:
         setup = self._setup
         self.later(setup.sync_period_s, self._synchronise)
-        versions = self.base.versions()
+        marks = self.base.marks()
         number = self._begin(Kind.DIGEST, self.now_s)
-        body = b"".join(DIGEST.pack(key, version) for key, version in versions.items())
+        body = b"".join(DIGEST.pack(key, mark) for key, mark in marks.items())
         self.send(self._edge, HEADER.pack(Kind.DIGEST, number) + body)
         if setup.sync == "score":
             offers = [
                 entry
                 for key in sorted(self._own)
                 if self.base.uses(key) >= setup.upload_uses
-                and key not in self._at_edge
                 and (entry := self.base.get(key)) is not None
+                and self._at_edge.get(key) != entry.version
             ]
             if offers:
                 number = self._begin(Kind.OFFER, self.now_s)

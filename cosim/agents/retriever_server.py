@@ -3,6 +3,7 @@
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cosim.agents.arq import Delivery
 from cosim.agents.retriever_setup import (
@@ -15,7 +16,7 @@ from cosim.agents.retriever_setup import (
 )
 from cosim.agents.transport import Peer, TransportAgent
 from models.retrieval.base import ConflictError, KnowledgeBase, missing_from
-from models.retrieval.entry import EntryError, pack_entries, unpack_entries
+from models.retrieval.entry import Entry, EntryError, join, pack_entries, unpack_entries
 from models.retrieval.references import decode_report, encode_report
 
 
@@ -103,8 +104,9 @@ class RetrieverServer(TransportAgent):
     def _take_digest(self, peer: int, number: int, body: bytes) -> None:
         if len(body) % DIGEST.size or len(body) > MAX_DIGEST_ENTRIES * DIGEST.size:
             raise EntryError(f"a digest of {len(body)} bytes")
-        theirs = dict(DIGEST.iter_unpack(body))
-        known = theirs if self._setup.references else {}
+        theirs: dict[int, int] = dict(DIGEST.iter_unpack(body))
+        # Of what it has in another version the difference is sent; the mark is no version.
+        known = dict.fromkeys(theirs, -1) if self._setup.references else {}
         newer = encode_report(missing_from(theirs, self.base), known)
         self._reply(peer, Kind.NEWER, number, newer, 0.0)
 
@@ -112,15 +114,38 @@ class RetrieverServer(TransportAgent):
         entries, refused = unpack_entries(body, now_s=self.now_s)
         taken = 0
         for entry in entries:
-            if entry.origin != peer:
-                refused.append(f"an entry of node {entry.origin}, offered by another")
-                continue
             try:
-                taken += self.base.merge(entry, now_s=self.now_s)
+                said = self._attributed(peer, entry)
+                taken += self.base.merge(said, now_s=self.now_s)
             except (EntryError, ConflictError) as error:
                 refused.append(str(error))
         self.refused += [f"UE {peer}: {reason}" for reason in refused]
         self._reply(peer, Kind.TAKEN, number, struct.pack("<HH", taken, len(refused)), 0.0)
+
+    def _attributed(self, peer: int, entry: Entry) -> Entry:
+        """Return what an offer says on its own account.
+
+        A UE may state what it changed itself. Where another's change was decided to hold over its
+        own, it passes that one on with both in the version vector: taken from it is only that its
+        own change is decided, for the value is here already, or a later one is.
+
+        Raises:
+            EntryError: it speaks for another node.
+        """
+        have = self.base.get(entry.key)
+        known = have.clock if have is not None else {}
+        foreign = f"an entry of node {entry.origin}, offered by another"
+        if entry.origin != peer and (have is None or have.origin == self.base.node):
+            raise EntryError(foreign)
+        for node, count in sorted(entry.clock.items()):
+            if node != peer and count > known.get(node, 0):
+                raise EntryError(f"it counts changes by node {node} that are not known of")
+        if have is None or entry.origin == peer:
+            return entry
+        behind = any(entry.clock.get(n, 0) < c for n, c in known.items() if n != peer)
+        if peer not in entry.clock or not (behind or replace(entry, clock=known) == have):
+            raise EntryError(foreign)
+        return replace(have, clock=join(known, {peer: entry.clock[peer]}))
 
     def _reply(self, peer: int, kind: Kind, number: int, body: bytes, delay_s: float) -> None:
         data = HEADER.pack(kind, number) + body

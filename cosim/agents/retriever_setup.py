@@ -34,7 +34,7 @@ class Kind(IntEnum):
     FOUND = 2
     """Cosine (4 bytes) and entries, none if nothing was found."""
     DIGEST = 3
-    """Key (8) and version (4) of all that the UE holds."""
+    """Key (8) and `Entry.mark` (4) of all that the UE holds."""
     NEWER = 4
     """`models.retrieval.references`."""
     OFFER = 5

@@ -2,13 +2,15 @@
 """Centralised training: the samples come over the air once, everything else is at the edge."""
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import Future
 
 import zstandard
 
 from cosim.agents.trainer_setup import TrainingSetup
 from models.federated.reference import choose_samples
 from models.federated.sides import DeviceSide, EdgeSide
-from models.federated.split import Corpus
+from models.federated.split import Batch, Corpus
 from models.federated.strategy import FitResult
 from models.federated.wire import HEADER, MessageError
 from models.tasks import Sample
@@ -69,30 +71,38 @@ class CentralWork:
             EdgeSide(setup.model, spec.edge_part(values), rate),
         )
 
-    def train_round(self, number: int) -> tuple[float, float]:
-        """Do as many steps as all clients together would; return mean loss and seconds."""
+    def train_round(self, number: int) -> tuple["Future[tuple[float, FitResult]]", float]:
+        """Begin as many steps as all clients together would do.
+
+        Returns:
+            Mean loss and the values trained so far, once they are computed; and the seconds that
+            the edge server takes.
+        """
         setup = self._setup
-        assert self._corpus is not None and self._sides is not None
-        device, edge = self._sides
+        assert self._corpus is not None
         spec = setup.model.spec
         rng = setup.rng("batches", "central", number)
-        losses, latency_s = [], 0.0
-        for _ in self.clients:
-            for numbers in choose_samples(rng, len(self._corpus), setup.work):
-                batch = self._corpus.batch(numbers)
-                smashed = device.forward(batch)
-                edge.forward(smashed, batch.positions, batch.lengths)
-                loss, down = edge.label_loss(batch.labels)
-                edge.step()
-                device.backward(down)
-                losses.append(loss)
-                for first, last, back in ((0, spec.first, False), (spec.first, spec.last, True)):
-                    cost = setup.model.cost(len(batch.rows), first, last, backward=back)
-                    latency_s += setup.edge_profile.latency_s(*cost)
-        return sum(losses) / len(losses), latency_s
+        batches = [
+            self._corpus.batch(numbers)
+            for _ in self.clients
+            for numbers in choose_samples(rng, len(self._corpus), setup.work)
+        ]
+        latency_s = 0.0
+        for batch in batches:
+            for first, last, back in ((0, spec.first, False), (spec.first, spec.last, True)):
+                cost = setup.model.cost(len(batch.rows), first, last, backward=back)
+                latency_s += setup.edge_profile.latency_s(*cost)
+        return setup.edge_worker.begin(lambda: self._train(batches)), latency_s
 
-    def result(self) -> FitResult:
-        """Return the values trained so far."""
+    def _train(self, batches: Sequence[Batch]) -> tuple[float, FitResult]:
         assert self._sides is not None
         device, edge = self._sides
-        return FitResult(0, {**device.state(), **edge.state()}, 1)
+        losses = []
+        for batch in batches:
+            smashed = device.forward(batch)
+            edge.forward(smashed, batch.positions, batch.lengths)
+            loss, down = edge.label_loss(batch.labels)
+            edge.step()
+            device.backward(down)
+            losses.append(loss)
+        return sum(losses) / len(losses), FitResult(0, {**device.state(), **edge.state()}, 1)

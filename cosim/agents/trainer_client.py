@@ -158,14 +158,14 @@ class TrainerClient(TransportAgent):
         """
         setup = self._setup
         smashed = side.forward(batch)
-        kept, positions, lengths = None, None, batch.lengths
+        kept, lengths, positions = None, batch.lengths, batch.positions
         rows = smashed.rows
         if setup.keep_tokens < 1:
             kept = select_tokens(rows, batch.lengths, setup.keep_tokens)
             rows, positions = rows[kept], batch.positions[kept]
             lengths = _lengths(kept, batch.lengths)
         if setup.error_feedback:
-            rows = self._feedback.add(rows, batch.lengths, batch.ids)
+            rows = self._feedback.add(rows, lengths, batch.ids, positions)
         message = encode_rows(
             Kind.SMASHED,
             Smashed(smashed.prefix, rows),
@@ -175,13 +175,13 @@ class TrainerClient(TransportAgent):
             round_number=step[0],
             step=step[1],
             version=step[2],
-            positions=positions,
+            positions=None if kept is None else positions,
             labels=None if side.model.spec.head_at_device else batch.labels,
         )
         if setup.error_feedback:
             seed = HEADER.unpack_from(message.head)[-1]
             got = setup.codec.decode(message.rows, len(rows), rows.shape[1], seed)
-            self._feedback.keep(rows, got, batch.lengths, batch.ids)
+            self._feedback.keep(rows, got, lengths, batch.ids, positions)
         return message, kept
 
     def _send_rows(self, message: RowMessage, delay_s: float) -> None:

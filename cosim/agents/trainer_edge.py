@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the edge server computes for its clients, by design."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -9,7 +10,6 @@ import torch
 from cosim.agents.trainer_setup import TrainingSetup
 from models.federated.lowrank import cut_rank
 from models.federated.sides import EdgeSide
-from models.federated.smashed import SmashedCodec
 from models.federated.split import Smashed, Tensors
 from models.federated.strategy import FitResult
 from models.federated.wire import Kind, Message, MessageError, RowMessage, encode_rows
@@ -23,8 +23,10 @@ class Replier(Protocol):
 
     now_s: float
 
-    def reply(self, client: int, number: int, data: RowMessage, delay_s: float) -> None:
-        """Send rows to a client when `delay_s` has passed."""
+    def reply(
+        self, client: int, number: int, data: Callable[[], RowMessage], delay_s: float
+    ) -> None:
+        """Send rows to a client when `delay_s` has passed; only then are they asked for."""
 
 
 class EdgeWork:
@@ -32,7 +34,8 @@ class EdgeWork:
 
     The edge computes for one client at a time, in the order in which activations come. Where
     clients have cuts of their own, one server model has the layers above the lowest cut, and a
-    client uses those above its own; see `shares`.
+    client uses those above its own; see `shares`. What is computed goes on in `edge_worker` while
+    ns-3 runs towards the time at which it is done; only there the layers' values change.
     """
 
     def __init__(self, replier: Replier, setup: TrainingSetup) -> None:
@@ -53,7 +56,7 @@ class EdgeWork:
         self._active = set(clients)
         self._barrier.clear()
         if self._shared is not None:
-            self._shared.drop()
+            self._setup.edge_worker.begin(self._shared.drop)
 
     def leave(self, client: int, *, closed: bool) -> None:
         """Do not wait for a client any longer; `closed`: nor for anybody, the round is over."""
@@ -68,128 +71,152 @@ class EdgeWork:
         return client in self._barrier
 
     def take(self, session: "Session", message: Message, *, selected: bool) -> None:
-        """Take activations, or the gradients of pooled rows."""
-        if self._setup.design == "splitlora":
-            if message.labels is None:
-                raise MessageError("labels did not go along")
-            if session.client in self._active:
-                self._barrier[session.client] = (session, message, selected)
-                self._joint_step()
-            return
+        """Take activations, or the gradients of pooled rows.
+
+        Raises:
+            MessageError: nothing can be made of them.
+        """
         edge = session.edge if session.edge is not None else self._shared
         if edge is None:
             raise MessageError("activations, but nothing of the model is at the edge")
         if message.kind is Kind.POOLED_GRADIENT:
             self._take_pooled_gradient(session, message, edge)
-            return
-        assert message.smashed is not None and message.positions is not None
-        pooled = edge.forward(
-            message.smashed,
-            message.positions,
-            message.lengths,
-            client=session.client,
-            model=session.model,
-        )
-        self._last[session.client] = (message, selected)
-        tokens = len(message.positions)
-        if self._setup.model.spec.head_at_device:
-            empty = pooled.new_zeros(0, pooled.shape[1])
-            self._reply(
-                session, message, Kind.POOLED, Smashed(empty, pooled), tokens, (1,) * len(pooled)
-            )
-            return
-        if message.labels is None:
-            edge.drop()
+        elif self._setup.model.spec.head_at_device:
+            self._answer_pooled(session, message, edge, selected=selected)
+        elif message.labels is None:
             raise MessageError("labels did not go along")
+        elif self._setup.design == "splitlora":
+            if session.client in self._active:
+                self._barrier[session.client] = (session, message, selected)
+                self._joint_step()
+        else:
+            step = self._setup.edge_worker.begin(
+                partial(self._step, edge, session, message, selected=selected)
+            )
+            session.losses.append(lambda: step.result()[0])
+            delay_s = self._busy([(len(_positions(message)), session.model.spec.cut)])
+            self._replier.reply(session.client, message.round, lambda: step.result()[1], delay_s)
+
+    def _step(
+        self, edge: EdgeSide, session: "Session", message: Message, *, selected: bool
+    ) -> tuple[float, RowMessage]:
+        """Return loss and gradients of one client's step; in the edge's worker."""
+        self._forward(edge, session, message)
+        assert message.labels is not None
         loss, down = edge.label_loss(message.labels, client=session.client)
         edge.step()
-        session.losses.append(loss)
-        self._send_gradient(session, message, down, selected=selected, tokens=tokens)
+        return loss, self._gradient(message, down, selected=selected)
+
+    def _answer_pooled(
+        self, session: "Session", message: Message, edge: EdgeSide, *, selected: bool
+    ) -> None:
+        """U-shape: send the pooled rows, since labels and head are at the device."""
+
+        def compute() -> RowMessage:
+            pooled = self._forward(edge, session, message)
+            empty = pooled.new_zeros(0, pooled.shape[1])
+            return self._encode(message, Kind.POOLED, Smashed(empty, pooled), (1,) * len(pooled))
+
+        self._last[session.client] = (message, selected)
+        computed = self._setup.edge_worker.begin(compute)
+        delay_s = self._busy([(len(_positions(message)), session.model.spec.cut)])
+        self._replier.reply(session.client, message.round, computed.result, delay_s)
 
     def _take_pooled_gradient(self, session: "Session", message: Message, edge: EdgeSide) -> None:
         known = self._last.pop(session.client, None)
         if known is None or known[0].step != message.step or message.smashed is None:
             raise MessageError("gradients of pooled rows that were never sent")
         forward, selected = known
-        assert forward.positions is not None
-        down = edge.backward(message.smashed.rows, client=session.client)
-        edge.step()
-        self._send_gradient(
-            session, forward, down, selected=selected, tokens=len(forward.positions)
-        )
+        rows = message.smashed.rows
+        if len(rows) != len(forward.lengths):
+            raise MessageError(f"gradients of {len(rows)} of {len(forward.lengths)} pooled rows")
+
+        def compute() -> RowMessage:
+            down = edge.backward(rows, client=session.client)
+            edge.step()
+            return self._gradient(forward, down, selected=selected)
+
+        computed = self._setup.edge_worker.begin(compute)
+        delay_s = self._busy([(len(_positions(forward)), session.model.spec.cut)])
+        self._replier.reply(session.client, forward.round, computed.result, delay_s)
 
     def _joint_step(self) -> None:
         """One step with everybody who is still in the round, once all activations are there."""
         if not self._barrier or not self._active <= self._barrier.keys():
             return
-        assert self._shared is not None
         waiting = [self._barrier[client] for client in sorted(self._barrier)]
         self._barrier.clear()
-        replies = []
-        for session, message, selected in waiting:
-            assert message.smashed is not None and message.positions is not None
-            assert message.labels is not None
-            self._shared.forward(
-                message.smashed,
-                message.positions,
-                message.lengths,
-                client=session.client,
-                model=session.model,
-            )
-            loss, down = self._shared.label_loss(
-                message.labels, client=session.client, weight=1 / len(waiting)
-            )
-            session.losses.append(loss)
-            replies.append((session, message, down, selected))
-        self._shared.step()
+        computed = self._setup.edge_worker.begin(partial(self._compute_jointly, waiting))
         tokens: dict[int, int] = {}
         for session, message, _ in waiting:
             cut = session.model.spec.cut
             tokens[cut] = tokens.get(cut, 0) + sum(message.lengths)
-        self._busy([(count, cut) for cut, count in tokens.items()])
-        for session, message, down, selected in replies:
-            self._send_gradient(session, message, down, selected=selected, tokens=0)
+        delay_s = self._busy([(count, cut) for cut, count in tokens.items()])
+        for number, (session, message, _) in enumerate(waiting):
+            session.losses.append(lambda n=number: computed.result()[n][0])  # type: ignore[misc]
+            self._replier.reply(
+                session.client,
+                message.round,
+                lambda n=number: computed.result()[n][1],  # type: ignore[misc]
+                delay_s,
+            )
 
-    def _send_gradient(
-        self, session: "Session", message: Message, down: Smashed, *, selected: bool, tokens: int
-    ) -> None:
-        sparse = selected or self._setup.keep_tokens < 1
-        self._reply(
-            session,
-            message,
-            Kind.GRADIENT,
-            down,
-            tokens,
+    def _compute_jointly(
+        self, waiting: Sequence[tuple["Session", Message, bool]]
+    ) -> list[tuple[float, RowMessage]]:
+        """Return each client's loss and gradients of a joint step; in the edge's worker."""
+        assert self._shared is not None
+        found = []
+        for session, message, _ in waiting:
+            self._forward(self._shared, session, message)
+            assert message.labels is not None
+            found.append(
+                self._shared.label_loss(
+                    message.labels, client=session.client, weight=1 / len(waiting)
+                )
+            )
+        self._shared.step()
+        return [
+            (loss, self._gradient(message, down, selected=selected))
+            for (_, message, selected), (loss, down) in zip(waiting, found, strict=True)
+        ]
+
+    def _forward(self, edge: EdgeSide, session: "Session", message: Message) -> torch.Tensor:
+        """Run the edge's layers over activations and return the pooled rows."""
+        assert message.smashed is not None
+        return edge.forward(
+            message.smashed,
+            _positions(message),
             message.lengths,
-            message.positions if sparse else None,
+            client=session.client,
+            model=session.model,
         )
 
-    def _reply(
+    def _gradient(self, message: Message, down: Smashed, *, selected: bool) -> RowMessage:
+        """Return the gradients that answer activations; positions travel if rows were left out."""
+        sparse = selected or self._setup.keep_tokens < 1
+        positions = message.positions if sparse else None
+        return self._encode(message, Kind.GRADIENT, down, message.lengths, positions)
+
+    def _encode(
         self,
-        session: "Session",
         message: Message,
         kind: Kind,
         smashed: Smashed,
-        tokens: int,
         lengths: tuple[int, ...],
         positions: torch.Tensor | None = None,
-    ) -> None:
-        codec: SmashedCodec = self._setup.codec
-        data: RowMessage = encode_rows(
+    ) -> RowMessage:
+        return encode_rows(
             kind,
             smashed,
             lengths,
-            codec=codec,
+            codec=self._setup.codec,
             rng=self._random,
             round_number=message.round,
             step=message.step,
             version=message.version,
             positions=positions,
         )
-        delay_s = max(self._free_s - self._replier.now_s, 0.0)
-        if tokens:
-            delay_s = self._busy([(tokens, session.model.spec.cut)])
-        self._replier.reply(session.client, message.round, data, delay_s)
 
     def _busy(self, parts: Sequence[tuple[int, int]]) -> float:
         """Let the edge compute and return when it is done, in seconds from now.
@@ -217,7 +244,7 @@ class EdgeWork:
         """
         if self._shared is None or not taken:
             return []
-        values, out = self._shared.state(), []
+        values, out = self._setup.edge_worker.call(self._shared.state), []
         cuts = [session.model.spec.cut for session in taken]
         for number in range(min(cuts), max(cuts)):
             weight = sum(
@@ -235,11 +262,17 @@ class EdgeWork:
         if self._shared is None:
             return
         deepest = max(session.model.spec.cut for session in taken)
-        above = setup.model.cut_at(deepest).spec.edge_part(self._shared.state())
+        trained = setup.edge_worker.call(self._shared.state)
+        above = setup.model.cut_at(deepest).spec.edge_part(trained)
         setup.strategy.tensors = {**setup.strategy.tensors, **above}
         below: Tensors = {
             name: value
             for name, value in cut_rank(setup.strategy.tensors, setup.model.spec.rank).items()
             if name in self._shared.tensors and name not in above
         }
-        self._shared.load(below)
+        setup.edge_worker.begin(partial(self._shared.load, below))
+
+
+def _positions(message: Message) -> torch.Tensor:
+    assert message.positions is not None
+    return message.positions

@@ -2,14 +2,14 @@
 """The edge server of a fine-tuning run: rounds, its half of the model, aggregation, service."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cosim.agents.arq import ArqEndpoint, Delivery
 from cosim.agents.trainer_central import CentralWork
 from cosim.agents.trainer_client import missing_rows, send_rows
 from cosim.agents.trainer_edge import EdgeWork
 from cosim.agents.trainer_fit import ClientFit
-from cosim.agents.trainer_session import Session, write_row
+from cosim.agents.trainer_session import Rows, Session, row_of
 from cosim.agents.trainer_setup import TrainingSetup, snapshot
 from cosim.agents.trainer_watch import Watch
 from cosim.agents.transport import Peer, TransportAgent
@@ -59,6 +59,7 @@ class TrainerServer(TransportAgent):
         self._sessions: dict[int, Session] = {}
         self._waiting: set[int] = set()
         self._late_results: list[Session] = []
+        self._rows = Rows(setup)
         self.watch = Watch(self.endpoints, setup.absent_s)
         self._is_over = False
         self.fit = ClientFit(setup)
@@ -206,9 +207,7 @@ class TrainerServer(TransportAgent):
             self._publish()
         for session in taken:
             session.used = True
-        accuracy = self._evaluate(self._round)
-        for session in mine:
-            self._write(session, accuracy)
+        self._enter(mine, self._round)
         self._waiting = set()
         if self._round + 1 < setup.rounds:
             self._begin_round()
@@ -233,20 +232,22 @@ class TrainerServer(TransportAgent):
             values = setup.strategy.current()
             setup.bank.publish(setup.strategy.version, cut_rank(values, setup.model.spec.rank))
 
-    def _evaluate(self, number: int) -> float:
-        setup = self._setup
-        last = number + 1 >= setup.rounds
-        if setup.test is None or not ((number + 1) % setup.evaluate_every == 0 or last):
-            return math.nan
-        # Clusters have a model each; a client counts with the model of its own.
-        values = [setup.strategy.current(c) for c in self._clients]
-        distinct = {id(v): v for v in values}
-        found = {key: setup.model.evaluate(v, setup.test)[0] for key, v in distinct.items()}
-        return sum(found[id(v)] for v in values) / len(values)
+    def _enter(self, sessions: Sequence[Session], number: int | None) -> None:
+        """Enter sessions that are over into `rounds`.
 
-    def _write(self, session: Session, accuracy: float) -> None:
-        client = session.client
-        write_row(self._setup, session, self.endpoints[client], self._client_ends[client], accuracy)
+        Args:
+            sessions: to be entered.
+            number: of the round after which the accuracy may be measured, None for not at all.
+        """
+        setup, values = self._setup, list[Tensors]()
+        due = number is not None and (
+            (number + 1) % setup.evaluate_every == 0 or number + 1 >= setup.rounds
+        )
+        if setup.test is not None and due:
+            values = [setup.strategy.current(c) for c in self._clients]
+        ends = self.endpoints, self._client_ends
+        rows = [row_of(setup, s, ends[0][s.client], ends[1][s.client]) for s in sessions]
+        self._rows.enter(rows, values)
 
     # Messages
 
@@ -293,13 +294,15 @@ class TrainerServer(TransportAgent):
             self.watch.expect(client, self.now_s)  # also one that was given up goes on
         self._work.take(session, message, selected=bool(delivery.missing))
 
-    def reply(self, client: int, number: int, data: RowMessage, delay_s: float) -> None:
+    def reply(
+        self, client: int, number: int, data: Callable[[], RowMessage], delay_s: float
+    ) -> None:
         """Send rows to a client when the edge has computed them."""
 
         def now() -> None:
             session = self._sessions.get(client)
             if session is not None and session.round == number:
-                send_rows(self, client, data, lossy=self._setup.lossy)
+                send_rows(self, client, data(), lossy=self._setup.lossy)
 
         self.later(delay_s, now)
 
@@ -318,9 +321,9 @@ class TrainerServer(TransportAgent):
             return
         tensors = dict(message.tensors)
         if session.edge is not None:
-            tensors |= session.edge.state()
+            tensors |= setup.edge_worker.call(session.edge.state)
         if not math.isnan(message.loss):
-            session.losses = [message.loss]
+            session.losses = [lambda: message.loss]
         session.result = FitResult(client, tensors, message.samples, message.version)
         session.end_s = self.now_s
         self.fit.measured(
@@ -347,8 +350,7 @@ class TrainerServer(TransportAgent):
         self._rounds_of[client] += 1
         total = sum(self._rounds_of.values())
         every = len(self._clients)
-        accuracy = self._evaluate(total // every - 1) if total % every == 0 else math.nan
-        self._write(session, accuracy)
+        self._enter([session], None if total % every else total // every - 1)
         if self._rounds_of[client] < setup.rounds:
             self._begin_session(client, self._rounds_of[client])
         else:
@@ -370,12 +372,13 @@ class TrainerServer(TransportAgent):
     def _train_centrally(self) -> None:
         self._round += 1
         number, start_s = self._round, self.now_s
-        loss, latency_s = self._central.train_round(number)
+        computed, latency_s = self._central.train_round(number)
 
         def done() -> None:
             setup = self._setup
-            setup.strategy.aggregate_fit([self._central.result()])
-            accuracy = self._evaluate(number)
+            loss, result = computed.result()
+            setup.strategy.aggregate_fit([result])
+            sessions = []
             for client in self._central.clients:
                 # What was sent was sent before the first round.
                 sent = received = (0, 0)
@@ -383,9 +386,11 @@ class TrainerServer(TransportAgent):
                     sent = snapshot(self.endpoints[client].sent)
                     received = snapshot(self._client_ends[client].sent)
                 rank, model = setup.ranks[client], setup.model
-                session = Session(number, client, rank, model, 0, start_s, sent, received, [loss])
+                session = Session(number, client, rank, model, 0, start_s, sent, received, [])
+                session.losses.append(lambda: loss)
                 session.end_s, session.used = self.now_s, True
-                self._write(session, accuracy)
+                sessions.append(session)
+            self._enter(sessions, number)
             if number + 1 < setup.rounds:
                 self._train_centrally()
             else:

@@ -47,6 +47,8 @@ class TrainingSetup:
             adapt_rank.
         weight_type: number type of weights on the air.
         worker: where devices compute.
+        edge_worker: where the edge server's steps are computed.
+        evaluator: where accuracies are measured.
         absent_s: a client that sent nothing for so long while it was waited for is given up.
     """
 
@@ -84,6 +86,8 @@ class TrainingSetup:
     seed: int
     endpoint: Callable[[], ArqEndpoint]
     worker: Worker = field(default_factory=Worker)
+    edge_worker: Worker = field(default_factory=Worker)
+    evaluator: Worker = field(default_factory=Worker)
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return a generator for one purpose."""

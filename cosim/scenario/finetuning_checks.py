@@ -109,10 +109,6 @@ def _compression(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:
             show(traffic.compression),
             'without -zstd, which joins all rows, if transport = "lossy"',
         )
-    if traffic.error_feedback and traffic.keep_tokens < 1:
-        yield Problem(
-            f"{at}.error_feedback", "true", "only with keep_tokens = 1: rows must be the same ones"
-        )
 
 
 def _design(traffic: FinetuningTraffic, at: str) -> Iterator[Problem]:

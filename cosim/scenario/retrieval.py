@@ -34,7 +34,17 @@ class RetrievalTraffic(BearerSection):
     )
     mismatched: bool = quantity(False, "a UE's facts are about another domain than the questions")
     own_entries: int = quantity(
-        0, "facts that only one UE has each, asked for by the others too", ge=0, le=10**5
+        0, "facts a UE that the edge server has not, asked for by the others too", ge=0, le=10**5
+    )
+    own_holders: int = quantity(
+        1, "UEs that have each own fact; with more than one, their changes may conflict", ge=1
+    )
+    own_change_rate_hz: float = quantity(
+        0.0,
+        "changes a second of each UE's own facts, of which only that UE learns",
+        unit="1/s",
+        ge=0,
+        le=1e4,
     )
     memory_bytes: int = quantity(
         10**9,

@@ -43,7 +43,7 @@ def traffic_problems(scenario: Scenario) -> Iterator[Problem]:
         elif isinstance(traffic, AgentTraffic):
             yield from _agent(traffic, at)
         elif isinstance(traffic, RetrievalTraffic):
-            yield from _retrieval(traffic, at)
+            yield from _retrieval(traffic, count, at)
             yield from _packet_size(scenario, traffic.max_packet_bytes, f"{at}.max_packet_bytes")
         elif isinstance(traffic, FinetuningTraffic):
             from cosim.scenario import finetuning_checks
@@ -199,7 +199,12 @@ def _agent(traffic: AgentTraffic, at: str) -> Iterator[Problem]:
         )
 
 
-def _retrieval(traffic: RetrievalTraffic, at: str) -> Iterator[Problem]:
+def _retrieval(traffic: RetrievalTraffic, count: int, at: str) -> Iterator[Problem]:
+    there = count if traffic.ues == "all" else len(traffic.ues)
+    if traffic.own_holders > there:
+        yield Problem(
+            f"{at}.own_holders", show(traffic.own_holders), f"at most the {there} UEs of the entry"
+        )
     if traffic.local_entries > traffic.global_entries:
         yield Problem(
             f"{at}.local_entries",

@@ -235,9 +235,10 @@ class LlamaBackbone(Backbone):
             low = functional.linear(functional.linear(rows, down), up)
             return tiled_linear(rows, weight) + low
         key = (adapters.name, number)
-        if key not in self._merged:
-            self._merged[key] = (weight.float() + up @ down).to(weight.dtype)
-        return tiled_linear(rows, self._merged[key])
+        merged = self._merged.get(key)
+        if merged is None:
+            merged = self._merged[key] = (weight.float() + up @ down).to(weight.dtype)
+        return tiled_linear(rows, merged)
 
     def _prefix(self, number: int, adapters: Adapters | None) -> tuple[Tensor, Prefix]:
         """Return the prefix token's stream after a layer, and its keys and values in it.
@@ -245,8 +246,9 @@ class LlamaBackbone(Backbone):
         It is a constant of the model and the adapters, so it is computed once.
         """
         key = (adapters.name if adapters else "", number)
-        if key not in self._prefixes:
-            self._prefixes[key] = self._layer(
+        found = self._prefixes.get(key)
+        if found is None:
+            found = self._prefixes[key] = self._layer(
                 self._stream(number, adapters),
                 self._rotation(torch.zeros(1)),
                 [slice(0, 1)],
@@ -254,7 +256,7 @@ class LlamaBackbone(Backbone):
                 None,
                 adapters,
             )
-        return self._prefixes[key]
+        return found
 
     def _stream(self, number: int, adapters: Adapters | None) -> Tensor:
         """Return the prefix token's stream before a layer, shape [1, hidden]."""
@@ -271,9 +273,14 @@ class LlamaBackbone(Backbone):
         return angle.cos(), angle.sin()
 
     def forget(self, name: str) -> None:
-        """Drop merged weights and prefixes of the adapters `name` (they were trained on)."""
-        self._merged = {key: v for key, v in self._merged.items() if key[0] != name}
-        self._prefixes = {key: p for key, p in self._prefixes.items() if key[0] != name}
+        """Drop merged weights and prefixes of the adapters `name` (they were trained on).
+
+        Another thread may be using them: what it holds stays, what it asks for is made again.
+        """
+        for kept in (self._merged, self._prefixes):
+            for key in list(kept):
+                if key[0] == name:
+                    kept.pop(key, None)
 
 
 def _matrices(layer: Layer) -> tuple[Tensor, ...]:

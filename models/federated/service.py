@@ -138,9 +138,16 @@ class SplitLoraCodec(Codec):
         codec, _ = _parse(rung)
         known = get_task(task)
         nothing = Decoded(known.prior_label, 0.0, known.prior_probability, False)
-        return [self._answer(message, codec) or nothing for message in received]
+        prefixes: dict[tuple[int, int], Tensor] = {}
+        try:
+            return [self._answer(message, codec, prefixes) or nothing for message in received]
+        finally:
+            for version, cut in prefixes:
+                self.bank.model.cut_at(cut).forget(self.bank.at_edge(version) or {})
 
-    def _answer(self, message: ReceivedMessage, codec: SmashedCodec) -> Decoded | None:
+    def _answer(
+        self, message: ReceivedMessage, codec: SmashedCodec, prefixes: dict[tuple[int, int], Tensor]
+    ) -> Decoded | None:
         width = self.bank.model.backbone.geometry.hidden
         size = _UNIT.size + codec.row_bytes(width)
         rows: dict[int, Tensor] = {}
@@ -167,20 +174,12 @@ class SplitLoraCodec(Codec):
         if tensors is None:
             self.bank.refused += 1
             return None
-        return self._classify(tensors, version[1], dict(sorted(rows.items())))
-
-    def _classify(self, tensors: Tensors, cut: int, rows: dict[int, Tensor]) -> Decoded:
-        model, positions = self.bank.model.cut_at(cut), torch.tensor(list(rows))
-        empty = Batch(torch.zeros(0, 1), torch.zeros(0, dtype=torch.long), [], torch.zeros(0))
-        hidden = torch.cat(list(rows.values()))
-        # The prefix token's row is a constant of the version, so the edge computes it itself.
-        prefix = model.device(tensors, _nobody(model, empty)).prefix
-        pooled = model.edge(tensors, Smashed(prefix, hidden), positions, [len(rows)])
-        chances = model.scores(tensors, pooled)[0]
-        model.forget(tensors)
-        best, second = chances.topk(2).values.tolist()
-        prediction = int(chances.argmax())
-        return Decoded(prediction, best - second, float(chances.softmax(-1)[prediction]), True)
+        model = self.bank.model.cut_at(version[1])
+        if version not in prefixes:
+            # The prefix token's row is a constant of the version, so the edge computes it itself.
+            empty = Batch(torch.zeros(0, 1), torch.zeros(0, dtype=torch.long), [], torch.zeros(0))
+            prefixes[version] = model.device(tensors, _nobody(model, empty)).prefix
+        return _classify(model, tensors, prefixes[version], dict(sorted(rows.items())))
 
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
         """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
@@ -190,7 +189,10 @@ class SplitLoraCodec(Codec):
 
 
 class LazyMessages(Sequence[EncodedMessage]):
-    """Messages of a source that are encoded when they are sent, with what is in service then."""
+    """Messages of a source that are encoded when they are sent, with what is in service then.
+
+    A message that is asked for again, to be sent on, is the one that was sent.
+    """
 
     def __init__(
         self,
@@ -204,6 +206,7 @@ class LazyMessages(Sequence[EncodedMessage]):
     ) -> None:
         self._codec, self._node, self._samples = codec, node, samples
         self._task, self._rung, self._budget = task, rung, budget_bytes
+        self._made: dict[int, EncodedMessage] = {}
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -212,13 +215,27 @@ class LazyMessages(Sequence[EncodedMessage]):
         return (self[n] for n in range(len(self)))
 
     def __getitem__(self, number: int) -> EncodedMessage:  # type: ignore[override]
-        return self._codec.encode_at(
-            self._node,
-            self._samples[number],
-            task=self._task,
-            rung=self._rung,
-            budget_bytes=self._budget,
-        )
+        if number not in self._made:
+            self._made[number] = self._codec.encode_at(
+                self._node,
+                self._samples[number],
+                task=self._task,
+                rung=self._rung,
+                budget_bytes=self._budget,
+            )
+        return self._made[number]
+
+
+def _classify(
+    model: SplitModel, tensors: Tensors, prefix: Tensor, rows: dict[int, Tensor]
+) -> Decoded:
+    """Return the answer from rows by position, ascending."""
+    hidden, positions = torch.cat(list(rows.values())), torch.tensor(list(rows))
+    pooled = model.edge(tensors, Smashed(prefix, hidden), positions, [len(rows)])
+    chances = model.scores(tensors, pooled)[0]
+    best, second = chances.topk(2).values.tolist()
+    prediction = int(chances.argmax())
+    return Decoded(prediction, best - second, float(chances.softmax(-1)[prediction]), True)
 
 
 def _nobody(model: SplitModel, empty: Batch) -> Batch:

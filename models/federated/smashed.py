@@ -9,6 +9,7 @@ lossless coding of the whole. Rows are independent unless `zstd` joins them, so 
 only its own rows.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,29 +101,60 @@ class ErrorFeedback:
 
     Activations of one sample change slowly from visit to visit, so that the error made last time
     is of use (J. Wang et al., "AQ-SGD", NeurIPS 2022, compress their differences for this reason).
+    With token selection a token's error waits until the token is sent again; tokens that are left
+    out altogether leave none, since the receiver takes them for absent and not for zero.
 
     Attributes:
-        memory: sample number → residual of its rows.
+        memory: sample number → residual of its rows by position, zero where nothing was sent yet.
     """
 
     memory: dict[int, Tensor] = field(default_factory=dict)
 
-    def add(self, rows: Tensor, lengths: list[int], ids: tuple[int, ...]) -> Tensor:
-        """Return rows with the samples' residuals added."""
-        parts = []
-        for part, number in zip(torch.split(rows, lengths), ids, strict=True):
+    def add(
+        self, rows: Tensor, lengths: Sequence[int], ids: Sequence[int], positions: Tensor
+    ) -> Tensor:
+        """Return rows with the samples' residuals added.
+
+        Args:
+            rows: that are to be sent, shape [tokens, width].
+            lengths: rows of each sample.
+            ids: sample numbers.
+            positions: of the rows in their samples, from 1, shape [tokens].
+        """
+        out = rows.clone()
+        for part, at, number in _samples(out, lengths, ids, positions):
             residual = self.memory.get(number)
-            fits = residual is not None and residual.shape == part.shape
-            parts.append(part + residual if fits and residual is not None else part)
-        return torch.cat(parts)
+            if residual is not None:
+                known = at <= len(residual)
+                part[known] += residual[at[known] - 1]
+        return out
 
     def keep(
-        self, wanted: Tensor, decoded: Tensor, lengths: list[int], ids: tuple[int, ...]
+        self,
+        wanted: Tensor,
+        decoded: Tensor,
+        lengths: Sequence[int],
+        ids: Sequence[int],
+        positions: Tensor,
     ) -> None:
-        """Remember what the receiver did not get."""
-        pieces = torch.split((wanted - decoded).detach(), lengths)
-        for part, number in zip(pieces, ids, strict=True):
-            self.memory[number] = part.clone()
+        """Remember what the receiver did not get; arguments as of `add`."""
+        missed = (wanted - decoded).detach()
+        for part, at, number in _samples(missed, lengths, ids, positions):
+            residual = self.memory.get(number, missed.new_zeros(0, missed.shape[1]))
+            more = int(at.max()) - len(residual)
+            if more > 0:
+                residual = torch.cat([residual, residual.new_zeros(more, residual.shape[1])])
+            residual[at - 1] = part
+            self.memory[number] = residual
+
+
+def _samples(
+    rows: Tensor, lengths: Sequence[int], ids: Sequence[int], positions: Tensor
+) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Yield (rows, positions, number) of each sample; the rows are views."""
+    return zip(
+        torch.split(rows, list(lengths)), torch.split(positions, list(lengths)), ids, strict=True
+    )
 
 
 def parse_smashed(name: str) -> SmashedCodec:

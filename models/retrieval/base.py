@@ -54,7 +54,7 @@ class KnowledgeBase:
 
     Attributes:
         evicted: entries that had to go.
-        conflicts: concurrent changes that had to be decided.
+        conflicts: concurrent changes to different values that had to be decided.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class KnowledgeBase:
         """Return all entries that are no tombstones, in order of their keys."""
         return [s.entry for _, s in sorted(self._slots.items()) if not s.entry.deleted]
 
-    def versions(self) -> dict[int, int]:
-        """Return key → version of all entries, tombstones too."""
-        return {key: slot.entry.version for key, slot in sorted(self._slots.items())}
+    def marks(self) -> dict[int, int]:
+        """Return key → `Entry.mark` of all entries, tombstones too."""
+        return {key: slot.entry.mark for key, slot in sorted(self._slots.items())}
 
     def uses(self, key: int) -> int:
         """Return how often an entry was found."""
@@ -128,7 +128,7 @@ class KnowledgeBase:
                 f"node {entry.origin} contradicts node {have.origin} about {have.fact.subject!r}"
             )
         if order is None:
-            self.conflicts += 1
+            self.conflicts += contradicts
             first, second = sorted((entry, have), key=lambda e: (-e.changed_s, e.origin))
             entry = replace(first, clock=join(first.clock, second.clock))
         self._put(entry, now_s)
@@ -219,10 +219,15 @@ def _size(entry: Entry) -> int:
 
 
 def missing_from(theirs: Mapping[int, int], base: KnowledgeBase) -> list[Entry]:
-    """Return the entries of a base that are newer than a digest's, of those in the digest."""
+    """Return the entries of a base that a digest's owner may not know, of those in the digest.
+
+    Args:
+        theirs: key → `Entry.mark`.
+        base: in which newer versions, and as new but other ones, are looked for.
+    """
     out = []
-    for key, version in sorted(theirs.items()):
+    for key, mark in sorted(theirs.items()):
         entry = base.get(key)
-        if entry is not None and entry.version > version:
+        if entry is not None and entry.mark != mark and entry.mark >> 16 >= mark >> 16:
             out.append(entry)
     return out

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 import importlib.util
 import math
+import random
 import threading
+import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,58 @@ def test_a_worker_computes_beside_and_in_order():
     gate.set()
     assert one.result(60.0) == 1 and two.result(60.0) is None
     assert seen == ["first", "second"]
+
+
+class AtOnce:
+    """Computes before anything else happens, as if nothing ran beside it."""
+
+    def begin(self, compute):
+        done = Future()
+        done.set_result(compute())
+        return done
+
+    def call(self, compute):
+        return compute()
+
+
+class Slow(Worker):
+    """Takes a time that has nothing to do with the simulation's."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self._random = random.Random(seed)
+
+    def begin(self, compute):
+        def later():
+            time.sleep(self._random.uniform(0.0, 0.02))
+            return compute()
+
+        return super().begin(later)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"design": "splitfed-v2", "cut_layers": [2, 3]},
+        {"design": "splitlora", "round_deadline_s": 0.5},
+        {"labels_at": "device"},
+        {"aggregator": "async", "evaluate_every": 1},
+        {"design": "centralised"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())) or "v1",
+)
+def test_results_do_not_depend_on_how_long_computing_takes(model, options):
+    # Stochastic rounding to 4 bits: the order in which the edge draws is in the values.
+    found = []
+    for workers in ([AtOnce() for _ in range(3)], [Slow(n) for n in range(3)]):
+        _, setup, loop = make(model, compression="int4", **options)
+        for name, worker in zip(("worker", "edge_worker", "evaluator"), workers, strict=True):
+            object.__setattr__(setup, name, worker)  # it is frozen for everybody else
+        loop.run()
+        found.append((rounds_of(setup), setup.strategy.tensors))
+    assert found[0][0].equals(found[1][0])
+    assert same(found[0][1], found[1][1]) == 0.0
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])
@@ -102,6 +157,7 @@ def test_bytes_are_the_formulas_plus_counted_headers(model, compression):
         {"aggregator": "stack"},
         {"compression": "int4", "error_feedback": True, "weight_type": "bfloat16"},
         {"compression": "drop0.5-int8-zstd", "keep_tokens": 0.5},
+        {"compression": "int4", "keep_tokens": 0.5, "error_feedback": True},
         {"selection": "random", "participants": 1},
         {"selection": "channel", "participants": 1},
     ],

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Fine-tuning and retrieval through ns-3: the smallest runs."""
 
+import math
+import pickle
+
 import numpy as np
 import pytest
+import torch
 
+from cosim import finetuning
+from cosim.agents.trainer_client import TrainerClient
 from cosim.agents.trainer_server import TrainerServer
 from cosim.engine import run_scenario, simulate
 from cosim.plan import make_plan
@@ -114,6 +120,50 @@ def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
     for table in ("rounds", "messages", "packets"):
         first, second = read_trace(tmp_path / "a", table), read_trace(tmp_path / "b", table)
         assert first.equals(second), table
+
+
+class Hostile(TrainerClient):
+    """Client 1 sends in every round other bytes than its result."""
+
+    def _send_result(self, tensors):
+        if self.node != 1:
+            super()._send_result(tensors)
+            return
+        sent = []
+        self.send, send = lambda peer, data: sent.append(data), self.send
+        super()._send_result(tensors)
+        super()._send_result({**tensors, "more": torch.zeros(1)})
+        super()._send_result({n: v * math.nan for n, v in tensors.items()})
+        self.send = send
+        good = sent[0]
+        for data in (
+            good[:-4] + b"\0\0\0\1",
+            good[:-100],
+            good[:24] + pickle.dumps(tensors),
+            *sent[1:],
+        ):
+            self.send(self._edge, data)
+
+
+def test_results_that_are_none_are_refused_and_named_through_ns3(tmp_path, monkeypatch):
+    monkeypatch.setattr(finetuning, "TrainerClient", Hostile)
+    entry = {**SCENARIO["traffic"][0], "evaluate_samples": 0, "round_deadline_s": 2.0}
+    scenario = validate({**SCENARIO, "traffic": [entry]})
+    plan = make_plan(scenario)
+    workload = build_workload(plan, progress=NullProgress())
+    (setup,) = (a._setup for a in workload.agents if isinstance(a, TrainerServer))
+    with TraceSet(tmp_path) as traces:
+        facts = simulate(plan, workload, traces, NullProgress())
+    reasons = [r["reason"] for r in facts["refused"] if r["node"] == plan.edge_node]
+    for words in ("hash does not match", "damaged safetensors", "other names", "not finite"):
+        assert any("client 1: " in r and words in r for r in reasons), (words, reasons)
+    rounds = read_trace(tmp_path, "rounds").set_index(["client", "round"]).sort_index()
+    assert rounds.loc[0, "used"].all() and not rounds.loc[1, "used"].any()
+    # What was trained is what the honest client trained alone.
+    values = setup.bank.at_edge(0)
+    for number in range(2):
+        values = in_memory(setup, values, number, [0])
+    assert same(setup.strategy.tensors, values) == 0.0
 
 
 def test_a_client_that_leaves_and_one_that_is_killed_do_not_stop_the_others(tmp_path):

@@ -62,6 +62,8 @@ def make(model, clients=2, loop=None, **options):
 
 
 def rounds_of(setup):
+    """Return the rows of `rounds` once the run is over."""
+    setup.book.close()
     parts = [pd.DataFrame(columns) for table, columns in setup.book.take() if table == "rounds"]
     return pd.concat(parts, ignore_index=True)
 

@@ -91,14 +91,28 @@ def test_top_k_keeps_the_largest_and_dropout_keeps_the_mean():
 def test_error_feedback_brings_the_mean_of_visits_to_the_truth():
     # What n visits send sums to n·x minus the last residual: the mean errs by residual/n.
     codec, values, memory = parse_smashed("top0.1-float32"), rows(4), ErrorFeedback()
-    total = torch.zeros_like(values)
+    total, places = torch.zeros_like(values), torch.arange(1, 5)
     for _ in range(50):
-        wanted = memory.add(values, [4], (7,))
+        wanted = memory.add(values, [4], (7,), places)
         got = codec.decode(codec.encode(wanted, 0, np.random.default_rng(0)), 4, WIDTH, 0)
-        memory.keep(wanted, got, [4], (7,))
+        memory.keep(wanted, got, [4], (7,), places)
         total += got
     residual = memory.memory[7]
     assert torch.allclose(total / 50, values - residual / 50, atol=1e-5)
+
+
+def test_an_error_waits_until_its_token_is_sent_again():
+    # Two samples of 3 and 2 tokens. Sent are tokens 1 and 3 of the first and 2 of the second, and
+    # only half of each value arrives: the other half is owed to these tokens and to no others.
+    memory, values = ErrorFeedback(), rows(5)
+    sent, at = values[[0, 2, 4]], torch.tensor([1, 3, 2])
+    memory.keep(sent, sent / 2, [2, 1], (7, 9), at)
+    again = memory.add(values, [3, 2], (7, 9), torch.tensor([1, 2, 3, 1, 2]))
+    owed = torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0])[:, None]
+    assert torch.equal(again, values + owed * values / 2)
+    # A sample that was never sent is owed nothing, nor is a token beyond those that were.
+    assert torch.equal(memory.add(values, [5], (8,), torch.arange(1, 6)), values)
+    assert torch.equal(memory.add(values[:1], [1], (9,), torch.tensor([4])), values[:1])
 
 
 @pytest.mark.parametrize("name", ["int7", "top1.5-int8", "drop0.0-int8", "float32-gzip", ""])

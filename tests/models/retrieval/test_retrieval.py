@@ -147,10 +147,14 @@ def test_a_deletion_travels_and_stays():
 
 def test_only_what_is_newer_is_sent():
     kb = base()
-    for code, clock in (("AAA", {9: 2}), ("BBB", {9: 1})):
+    for code, clock in (("AAA", {9: 2}), ("BBB", {9: 1}), ("CCC", {9: 1})):
         kb.merge(entry(code, clock=clock), now_s=0)
-    theirs = {entry("AAA").key: 1, entry("BBB").key: 1, 12345: 1}
-    assert [e.fact.subject for e in missing_from(theirs, kb)] == ["AAA"]
+    theirs = [entry("AAA", clock={9: 1}), entry("BBB", clock={9: 1}), entry("CCC", clock={9: 3})]
+    digest = {12345: 1} | {e.key: e.mark for e in theirs}
+    assert [e.fact.subject for e in missing_from(digest, kb)] == ["AAA"]
+    # As many changes, but by another node: it may be something else, so it is sent.
+    digest = {entry("BBB").key: entry("BBB", clock={8: 1}).mark}
+    assert [e.fact.subject for e in missing_from(digest, kb)] == ["BBB"]
 
 
 def test_the_least_used_entry_goes_when_memory_is_short():
