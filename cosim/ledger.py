@@ -48,6 +48,12 @@ class Message:
     sent: set[int] | None = None
 
     @property
+    def codec_label(self) -> str:
+        """Return the codec's name in traces, with the delivery where that is not of packets."""
+        name = self.codec.name
+        return name if self.delivery == "packet" else f"{name}:{self.delivery}"
+
+    @property
     def units_sent(self) -> int:
         """Return how many different units were sent."""
         return len(self.encoded.units) if self.sent is None else len(self.sent)

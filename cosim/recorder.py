@@ -157,7 +157,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "flow": message.flow,
         "task": message.task,
         "modality": get_task(message.task).modality,
-        "codec": message.codec.name,
+        "codec": message.codec_label,
         "rung": message.rung,
         "sample_id": message.sample.id,
         "t_created_s": message.created_s,
