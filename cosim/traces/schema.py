@@ -98,7 +98,7 @@ MESSAGES = TableSpec(
         Column("flow", _I, "flow number", optional=True),
         Column("task", _S, "task that the receiver does"),
         Column("modality", _S, "text, image, …", optional=True),
-        Column("codec", _S, "codec; \":bits\" or \":symbols\" behind its name if units travel so"),
+        Column("codec", _S, 'codec; ":bits" or ":symbols" behind its name if units travel so'),
         Column("rung", _S, "operating point of the codec"),
         Column("sample_id", _S, "sample of the test split", optional=True),
         Column("t_created_s", _F, "arrival of the sample at the device", "s"),
