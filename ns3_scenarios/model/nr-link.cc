@@ -27,8 +27,7 @@ NS_OBJECT_ENSURE_REGISTERED(NrLink);
 namespace
 {
 
-constexpr uint32_t IP_UDP_BYTES = 28;       // IPv4 without options, UDP
-constexpr uint32_t SLOT_ELEMENTS = 12 * 14; // of a PRB, reference signals and control too
+constexpr uint32_t IP_UDP_BYTES = 28; // IPv4 without options, UDP
 
 } // namespace
 
@@ -67,9 +66,7 @@ void NrLink::Configure(
     m_deliver = std::move(deliver);
     m_adaptation = CreateObject<NrLinkAdaptation>();
     m_processes.resize(m_processCount);
-    m_counter.cell = cell;
-    m_counter.ue = ue;
-    m_counter.direction = static_cast<uint32_t>(uplink ? Direction::UPLINK : Direction::DOWNLINK);
+    m_meter.Configure(cell, ue, uplink);
     NrFlowConfig other;
     other.ue = ue;
     other.uplink = uplink;
@@ -172,7 +169,7 @@ void NrLink::Reestablish(bool forward)
 void NrLink::SetCell(uint32_t cell)
 {
     m_cell = cell;
-    m_counter.cell = cell;
+    m_meter.SetCell(cell);
     m_adaptation = CreateObject<NrLinkAdaptation>();
     m_averageRate = 0.0;
 }
@@ -435,7 +432,7 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     }
     TakeTurns();
     ++m_busy;
-    CountContents(process, used);
+    m_meter.CountContents(process, used);
 }
 
 void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost)
@@ -468,7 +465,7 @@ void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost)
     process.tbsBits = 8 * (headers + process.contentBytes);
     TakeTurns();
     ++m_busy;
-    CountContents(process, headers + contents);
+    m_meter.CountContents(process, headers + contents);
 }
 
 cosim::sim::Delivery NrLink::GetHeadDelivery() const
@@ -481,24 +478,6 @@ cosim::sim::Delivery NrLink::GetHeadDelivery() const
         }
     }
     return Delivery::PACKET;
-}
-
-void NrLink::CountContents(const NrHarqProcess& process, uint32_t used)
-{
-    m_counter.padding += process.tbsBits / 8 - used;
-    for (const auto& segment : process.segments)
-    {
-        // What RLC sends again is no new byte of the packet or of its PDCP header.
-        const bool fresh = segment.offset == 0 && segment.again == 0;
-        const uint32_t pdcp = fresh ? segment.sdu->pdcpHeader : 0;
-        m_counter.mac_header += segment.macHeader;
-        m_counter.rlc_header += segment.rlcHeader;
-        m_counter.rlc_status += segment.bytes == 0 ? segment.rlcHeader : 0;
-        m_counter.pdcp_header += pdcp;
-        m_counter.retransmitted += segment.again;
-        m_counter.rlc_retransmitted += segment.again;
-        m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
-    }
 }
 
 void NrLink::EarnCredits()
@@ -532,26 +511,7 @@ void NrLink::TakeTurns()
 
 void NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded)
 {
-    const uint32_t bytes = process.tbsBits / 8;
-    m_counter.phy += bytes;
-    if (process.transmissions > 1)
-    {
-        m_counter.retransmitted += bytes;
-    }
-    for (const auto& segment : process.segments)
-    {
-        const uint32_t cost = segment.macHeader + segment.rlcHeader + segment.bytes;
-        segment.sdu->airBytes += cost;
-        const double share = process.delivery == Delivery::PACKET
-                                 ? double(cost) / bytes
-                                 : segment.elements / process.elements;
-        segment.sdu->airElements += share * SLOT_ELEMENTS * process.prbs * process.layers;
-    }
-    ++m_period.blocks;
-    m_period.lost += !decoded;
-    m_period.mcsSum += process.mcs;
-    m_period.sinrSum += sinrDb;
-    m_period.prbs += process.prbs;
+    m_meter.CountTransmission(process, sinrDb, decoded);
 }
 
 void NrLink::Receive(const NrHarqProcess& process)
@@ -583,7 +543,7 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     record.flow = sdu->flow;
     record.ue = m_ue;
     record.cell = m_cell;
-    record.direction = m_counter.direction;
+    record.direction = static_cast<uint32_t>(m_uplink ? Direction::UPLINK : Direction::DOWNLINK);
     record.event = static_cast<uint32_t>(event);
     record.reason =
         static_cast<uint32_t>(event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
@@ -608,61 +568,25 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
             m_covered.erase(sdu->messageId);
         }
     }
-    const uint64_t sentBytes = sdu->sent > sdu->pdcpHeader ? sdu->sent - sdu->pdcpHeader : 0;
     if (event == PacketEvent::DELIVER)
     {
-        m_counter.sdu_delivered += sdu->bytes;
-        m_period.deliveredBytes += sdu->bytes;
-        m_period.delaysMs.push_back((Simulator::Now() - sdu->enqueued).GetSeconds() * 1e3);
+        m_meter.CountDelivered(*sdu);
         m_deliver(sdu->packet);
-    }
-    else if (event == PacketEvent::DROP && sdu->reason == PacketReason::SIMULATION_END)
-    {
-        m_counter.sdu_in_flight += sentBytes;
     }
     else if (event == PacketEvent::DROP)
     {
-        m_counter.sdu_lost += sentBytes;
+        m_meter.CountDropped(*sdu);
     }
 }
 
 void NrLink::EmitKpi(Time end, double seconds)
 {
-    cosim::sim::KpiRecord record{};
-    const double blocks = static_cast<double>(m_period.blocks);
-    auto& delays = m_period.delaysMs;
-    record.t_s = end.GetSeconds();
-    record.cell = m_cell;
-    record.ue = m_ue;
-    record.direction = m_counter.direction;
-    record.prb_used = m_period.prbs;
-    record.throughput_bps = 8.0 * static_cast<double>(m_period.deliveredBytes) / seconds;
-    const bool any = m_period.blocks > 0;
-    record.bler = any ? static_cast<double>(m_period.lost) / blocks : NAN;
-    record.mcs_mean = any ? static_cast<double>(m_period.mcsSum) / blocks : NAN;
-    record.sinr_db = any ? m_period.sinrSum / blocks : NAN;
+    uint64_t queued = 0;
     for (const Bearer& bearer : m_bearers)
     {
-        record.queue_bytes += bearer.rlc->GetQueuedBytes();
+        queued += bearer.rlc->GetQueuedBytes();
     }
-    record.delay_ms_mean = NAN;
-    record.delay_ms_p95 = NAN;
-    if (!delays.empty())
-    {
-        double sum = 0.0;
-        for (const double delay : delays)
-        {
-            sum += delay;
-        }
-        record.delay_ms_mean = sum / static_cast<double>(delays.size());
-        // Nearest rank: the smallest value that 95 % do not exceed.
-        const auto rank =
-            static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(delays.size())) - 1);
-        std::nth_element(delays.begin(), delays.begin() + static_cast<long>(rank), delays.end());
-        record.delay_ms_p95 = delays[rank];
-    }
-    m_sink->Kpi(record);
-    m_period = Period{};
+    m_sink->Kpi(m_meter.TakePeriod(end, seconds, queued));
 }
 
 void NrLink::Finish(uint64_t appBytes, uint64_t appHeaderBytes)
@@ -695,9 +619,7 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appHeaderBytes)
             bearer.pdcp->Flush();
         }
     }
-    m_counter.app_delivered = appBytes;
-    m_counter.ip_udp_header = appHeaderBytes;
-    m_sink->Counter(m_counter);
+    m_sink->Counter(m_meter.GetCounters(appBytes, appHeaderBytes));
 }
 
 bool NrLink::HasBlocks() const

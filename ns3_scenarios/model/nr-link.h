@@ -5,6 +5,7 @@
 #include "nr-five-qi.h"
 #include "nr-harq-process.h"
 #include "nr-link-adaptation.h"
+#include "nr-link-meter.h"
 #include "nr-packet-filter.h"
 #include "nr-pdcp.h"
 #include "nr-rlc-status.h"
@@ -237,26 +238,11 @@ class NrLink : public Object
         Time creditTime;    //!< when that was counted
     };
 
-    /// Sums over a period.
-    struct Period
-    {
-        uint64_t deliveredBytes{0};   //!< IP bytes
-        uint64_t blocks{0};           //!< transmissions
-        uint64_t lost{0};             //!< of these not decoded
-        uint64_t mcsSum{0};           //!< of their MCS indices
-        double sinrSum{0.0};          //!< of their effective SINRs in dB
-        uint32_t prbs{0};             //!< PRBs used
-        std::vector<double> delaysMs; //!< of delivered packets
-    };
-
     /**
      * \param packet an IP packet
      * \return the bearer for it
      */
     Bearer& Classify(Ptr<const Packet> packet);
-
-    /// Counts a block that was filled with some bytes, and its parts.
-    void CountContents(const NrHarqProcess& process, uint32_t used);
 
     /// Lets the next of the bearers of a priority come first in the next block: equal priorities
     /// are served equally (TS 38.321 clause 5.4.3.1.3).
@@ -294,8 +280,7 @@ class NrLink : public Object
     std::vector<std::size_t> m_order;               //!< bearers as they are served next
     std::vector<NrHarqProcess> m_processes;         //!< HARQ
     Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
-    cosim::sim::CounterRecord m_counter{};          //!< bytes over the run
-    Period m_period;                                //!< sums since the last KPI record
+    NrLinkMeter m_meter;                            //!< counts all of it
     double m_averageRate{0.0};                      //!< bytes a slot
     uint32_t m_busy{0};                             //!< processes in use
     uint32_t m_processCount{0};                     //!< HARQ processes
