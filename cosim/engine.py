@@ -67,6 +67,8 @@ def run_scenario(
             )
             try:
                 facts = simulate(plan, workload, traces, sink, channel)
+                for agent in workload.agents:
+                    agent.save(out_dir)
                 status = "finished"
             finally:
                 traces.close()

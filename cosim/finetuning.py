@@ -120,6 +120,7 @@ def _setup(
         deepest = _deepest(placement, traffic, clients, f"traffic.{entry}")
         cuts = {client: min(cut, deepest[client]) for client, cut in cuts.items()}
     return TrainingSetup(
+        entry=entry,
         design=traffic.design,
         model=model,
         samples=client_samples(task, traffic, clients, generator(seed, "partition")),

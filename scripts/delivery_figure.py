@@ -7,8 +7,10 @@
 Messages of all seeds together; intervals are Wilson's.
 """
 
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -36,12 +38,17 @@ def measured(folder: Path) -> pd.DataFrame:
         table["delivery"] = [([*name.split(":"), "packet"])[1] for name in table["codec"]]
         table["gain_db"] = gain
         table["sinr_db"] = slots[slots["direction"] == "ul"]["sinr_eff_db"].mean()
-        bits = sum(f["bits"] for f in facts)
-        table["bit_error_rate"] = sum(f["bits"] * f["bit_error_rate"] for f in facts) / bits
-        values = sum(f["values"] for f in facts)
-        table["squared_error"] = sum(f["values"] * f["mean_squared_error"] for f in facts) / values
+        table["bit_error_rate"] = mean(facts, "bits", "bit_error_rate")
+        table["squared_error"] = mean(facts, "values", "mean_squared_error")
         frames.append(table)
     return pd.concat(frames).sort_values(["task", "delivery", "gain_db"], ascending=False)
+
+
+def mean(facts: list[dict[str, Any]], count: str, rate: str) -> float:
+    """Return the mean rate over runs of which each counted something, NaN if none did."""
+    pairs = [(f[count], f[rate]) for f in facts if f[count]]
+    total = sum(n for n, _ in pairs)
+    return sum(n * r for n, r in pairs) / total if total else math.nan
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 from cosim.agents.packetiser import Packet
 
@@ -118,3 +119,6 @@ class Agent(ABC):
 
     def advance(self, t_s: float) -> None:  # noqa: B027 - most agents need none
         """Learn that every packet delivered before `t_s` has been received."""
+
+    def save(self, folder: Path) -> None:  # noqa: B027 - most agents need none
+        """Write files of its own into the run's folder, once the simulation is over."""

@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from cosim.agents.arq import ArqEndpoint, Delivery
 from cosim.agents.trainer_central import CentralWork
@@ -14,6 +15,7 @@ from cosim.agents.trainer_setup import TrainingSetup, snapshot
 from cosim.agents.trainer_watch import Watch
 from cosim.agents.transport import Peer, TransportAgent
 from models.federated.lowrank import cut_rank
+from models.federated.peft_format import save_adapter
 from models.federated.sides import EdgeSide
 from models.federated.split import Tensors
 from models.federated.strategy import FitResult
@@ -170,18 +172,11 @@ class TrainerServer(TransportAgent):
         setup = self._setup
         if setup.design != "federated":
             values = setup.model.cut_at(cut).spec.device_part(values)
-        version = setup.strategy.version
-        self.send(
-            client,
-            encode_weights(
-                kind,
-                values,
-                round_number=number,
-                version=version,
-                cut=cut,
-                dtype=setup.weight_type,
-            ),
+        version, dtype = setup.strategy.version, setup.weight_type
+        data = encode_weights(
+            kind, values, round_number=number, version=version, cut=cut, dtype=dtype
         )
+        self.send(client, data)
 
     def _deadline(self, number: int) -> None:
         if number == self._round and not self._is_over:
@@ -225,6 +220,11 @@ class TrainerServer(TransportAgent):
                     self._send_weights(client, Kind.SERVICE, values, setup.rounds, cut)
         if setup.stop_when_done:
             self.later(1.0, self.stop)
+
+    def save(self, folder: Path) -> None:
+        """Write what was trained, as PEFT reads it."""
+        setup, name = self._setup, f"adapter-{self._setup.entry}"
+        save_adapter(folder / name, setup.strategy.current(), setup.model.backbone)
 
     def _publish(self) -> None:
         setup = self._setup

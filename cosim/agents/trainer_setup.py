@@ -27,6 +27,7 @@ class TrainingSetup:
     """One fine-tuning entry, resolved.
 
     Attributes:
+        entry: number of the [[traffic]] entry.
         design: see `models.federated.reference.DESIGNS`.
         model: cut where most clients cut it.
         samples: client → its training samples.
@@ -52,6 +53,7 @@ class TrainingSetup:
         absent_s: a client that sent nothing for so long while it was waited for is given up.
     """
 
+    entry: int
     design: str
     model: SplitModel
     samples: Mapping[int, Sequence[Sample]]

@@ -146,7 +146,7 @@ class SemanticTraffic(BearerSection):
         "packet",
         "packet: whole or not at all; bits: coded without a CRC, a packet comes with the bits that "
         "the decoder got wrong; symbols: the codec's values as analog symbols, with noise. With "
-        "the last two, headers are protected apart and nothing is sent again",
+        "the last two, headers are a protected part of their own",
     )
     feedback: Literal["none", "confidence"] = quantity(
         "none",

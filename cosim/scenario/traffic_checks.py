@@ -160,14 +160,9 @@ def _direct(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
     if traffic.codec == names.SERVICE_CODEC:
         yield Problem(f"{at}.codec", show(traffic.codec), f"another codec with {mode}")
     if traffic.rlc == "am":
-        yield Problem(f"{at}.rlc", show(traffic.rlc), f'"um" with {mode}: nothing is sent again')
+        yield Problem(f"{at}.rlc", show(traffic.rlc), f'"um" with {mode}')
     if traffic.feedback != "none":
         yield Problem(f"{at}.feedback", show(traffic.feedback), f'"none" with {mode}')
-    for name in ("max_harq_tx", "less_harq_tx"):
-        if getattr(traffic, name) is not None:
-            yield Problem(
-                f"{at}.{name}", show(getattr(traffic, name)), f"left out: {mode} sends blocks once"
-            )
 
 
 def _auto(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:

@@ -4,8 +4,9 @@
 `split` is the model in two parts and the exact step across the cut, `smashed` what may be done to
 the activations that cross it, `wire` the bytes of every message, `strategy` and `lowrank` the
 aggregation, `selection` who takes part, `partition` who has which samples, `reference` a round in
-memory. Nothing here knows a network; `cosim.agents.trainer` carries the bytes. May import:
-models.backbone, models.tasks, torch, safetensors, zstandard, numpy.
+memory, `peft_format` what was trained as files of Hugging Face's PEFT. Nothing here knows a
+network; `cosim.agents.trainer` carries the bytes. May import: models.backbone, models.tasks, torch,
+safetensors, zstandard, numpy.
 """
 
 import importlib

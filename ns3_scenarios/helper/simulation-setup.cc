@@ -171,7 +171,7 @@ void ReadBearer(const Statement& s, NrFlowConfig& flow)
                                              : cosim::sim::Delivery::SYMBOLS;
         if (flow.acknowledged && flow.delivery != cosim::sim::Delivery::PACKET)
         {
-            s.Fail("delivery=" + delivery + " needs rlc=um: nothing is sent again");
+            s.Fail("delivery=" + delivery + " needs rlc=um");
         }
     }
     if (s.Has("sn_bits"))

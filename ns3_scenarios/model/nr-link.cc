@@ -264,7 +264,9 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.lossTarget = qos.lossTarget;
             candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
             candidate.delivery = bearer.flow.delivery;
-            candidate.headHeaderBytes = head->GetProtected(head->sent, head->Size());
+            const uint32_t left = head->Size() - head->sent;
+            candidate.headHeaderBytes = head->GetProtected(head->sent, left);
+            candidate.headContentBytes = left - candidate.headHeaderBytes;
         }
         else if (bearer.flow.delivery != candidate.delivery)
         {
@@ -394,14 +396,7 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     const auto serve = [&](Bearer& bearer, uint32_t enough) {
         const std::size_t before = process.segments.size();
         used += bearer.rlc->Fill(bytes - used, process.segments, enough);
-        const NrFlowConfig& flow = bearer.flow;
-        const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : maxTransmissions;
-        const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
-        for (std::size_t i = before; i < process.segments.size(); ++i)
-        {
-            const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
-            process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
-        }
+        AllowTransmissions(process, before, bearer.flow, maxTransmissions);
         return before;
     };
     EarnCredits();
@@ -435,16 +430,19 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     m_meter.CountContents(process, used);
 }
 
-void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost)
+void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost, uint32_t maxTransmissions)
 {
     process.segments.clear();
-    process.maxTransmissions = 1; // what comes is given to the application, wrong or not
+    process.maxTransmissions = 1;
     double room = cost.GetRoom(process.elements);
     for (const std::size_t at : m_order)
     {
-        if (m_bearers[at].flow.delivery == process.delivery)
+        Bearer& bearer = m_bearers[at];
+        if (bearer.flow.delivery == process.delivery)
         {
-            room -= m_bearers[at].rlc->FillDirect(room, cost, process.segments);
+            const std::size_t before = process.segments.size();
+            room -= bearer.rlc->FillDirect(room, cost, process.segments);
+            AllowTransmissions(process, before, bearer.flow, maxTransmissions);
         }
     }
     if (process.segments.empty())
@@ -466,6 +464,20 @@ void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost)
     TakeTurns();
     ++m_busy;
     m_meter.CountContents(process, headers + contents);
+}
+
+void NrLink::AllowTransmissions(NrHarqProcess& process,
+                                std::size_t first,
+                                const NrFlowConfig& flow,
+                                uint32_t usual)
+{
+    const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : usual;
+    const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
+    for (std::size_t i = first; i < process.segments.size(); ++i)
+    {
+        const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
+        process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
+    }
 }
 
 cosim::sim::Delivery NrLink::GetHeadDelivery() const

@@ -162,8 +162,9 @@ class NrLink : public Object
      *
      * \param process an idle process whose delivery and elements are set
      * \param cost what bytes cost
+     * \param maxTransmissions of flows that have no number of their own
      */
-    void FillDirect(NrHarqProcess& process, const NrDirectCost& cost);
+    void FillDirect(NrHarqProcess& process, const NrDirectCost& cost, uint32_t maxTransmissions);
 
     /**
      * \return how what is sent next is delivered: a block has contents of one kind
@@ -243,6 +244,13 @@ class NrLink : public Object
      * \return the bearer for it
      */
     Bearer& Classify(Ptr<const Packet> packet);
+
+    /// Raises a block's transmissions to what the flow of its last pieces, from a first one on,
+    /// may.
+    static void AllowTransmissions(NrHarqProcess& process,
+                                   std::size_t first,
+                                   const NrFlowConfig& flow,
+                                   uint32_t usual);
 
     /// Lets the next of the bearers of a priority come first in the next block: equal priorities
     /// are served equally (TS 38.321 clause 5.4.3.1.3).

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace ns3
 {
@@ -37,20 +38,9 @@ void NrRan::Decode(const Transmission& t)
         }
     }
     const bool direct = process.delivery != cosim::sim::Delivery::PACKET;
-    const uint8_t mcs = direct ? process.headerMcs : process.mcs;
-    const uint32_t bits = direct ? process.headerBits : process.tbsBits;
-    const double sinr = m_phy->GetEffectiveSinr(m_sinr, mcs);
+    const double sinr = m_phy->GetEffectiveSinr(m_sinr, direct ? process.headerMcs : process.mcs);
     process.sinr.push_back(static_cast<float>(sinr));
-    const double combined =
-        process.transmissions == 1
-            ? sinr
-            : m_phy->GetCombinedSinr(
-                  process.mcs,
-                  m_combining->Combine(
-                      process.sinr,
-                      m_carrier->GetCodeRate(process.mcs),
-                      NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph));
-    const double bler = m_phy->GetBler(mcs, bits, 10.0 * std::log10(std::max(combined, 1e-20)));
+    const double bler = direct ? GetHeaderBler(process) : GetBler(process);
     if (process.transmissions == 1 || !m_harqMemory)
     {
         process.draw = m_draw->GetValue();
@@ -72,7 +62,8 @@ void NrRan::Decode(const Transmission& t)
         record.layers = process.layers;
         record.mcs = process.mcs;
         record.harq_process = static_cast<uint8_t>(&process - link.GetProcesses().data());
-        record.redundancy_version = m_combining->GetRedundancyVersion(process.transmissions);
+        record.redundancy_version =
+            direct ? 0 : m_combining->GetRedundancyVersion(process.transmissions);
         record.sinr_eff_db = static_cast<float>(sinrDb);
         record.bler_predicted = static_cast<float>(bler);
         record.ack = process.decoded;
@@ -96,6 +87,38 @@ void NrRan::Decode(const Transmission& t)
         process.elementSinr.insert(process.elementSinr.end(), m_sinr.begin(), m_sinr.end());
         EmitTruth(t, sinrDb, bler);
     }
+}
+
+double NrRan::GetBler(const NrHarqProcess& process) const
+{
+    double sinr = process.sinr.back();
+    if (process.transmissions > 1)
+    {
+        const double rate = m_carrier->GetCodeRate(process.mcs);
+        const auto graph = NrSegment(process.tbsBits, rate).baseGraph;
+        sinr = m_phy->GetCombinedSinr(process.mcs, m_combining->Combine(process.sinr, rate, graph));
+    }
+    return m_phy->GetBler(process.mcs, process.tbsBits, 10.0 * std::log10(std::max(sinr, 1e-20)));
+}
+
+double NrRan::GetHeaderBler(NrHarqProcess& process) const
+{
+    // The same symbols each time, added up by their SINR (maximum ratio combining).
+    if (process.transmissions == 1)
+    {
+        process.elementSinr = m_sinr;
+    }
+    else
+    {
+        std::transform(m_sinr.begin(),
+                       m_sinr.end(),
+                       process.elementSinr.begin(),
+                       process.elementSinr.begin(),
+                       std::plus<>());
+    }
+    const double sinr = m_phy->GetEffectiveSinr(process.elementSinr, process.headerMcs);
+    return m_phy->GetBler(
+        process.headerMcs, process.headerBits, 10.0 * std::log10(std::max(sinr, 1e-20)));
 }
 
 void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
@@ -151,7 +174,7 @@ void NrRan::EmitDirect(const Transmission& t) const
     record.mcs = process.mcs;
     record.header_mcs = process.headerMcs;
     record.pieces = static_cast<uint32_t>(pieces.size());
-    m_sink->Direct(record, pieces, m_sinr);
+    m_sink->Direct(record, pieces, process.elementSinr);
 }
 
 } // namespace ns3

@@ -116,7 +116,7 @@ double NrRan::SendNewBlock(uint32_t number,
     {
         process->headerMcs = GetHeaderMcs(format.mcs);
         process->backedOff = true; // whether headers come says nothing about the MCS of contents
-        link.FillDirect(*process, GetDirectCost(process->delivery, format.mcs));
+        link.FillDirect(*process, GetDirectCost(process->delivery, format.mcs), m_maxHarqTx);
     }
     if (process->segments.empty())
     {
@@ -226,7 +226,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
         if (candidate.delivery != cosim::sim::Delivery::PACKET)
         {
-            DescribeDirect(candidate, format, symbols);
+            DescribeDirect(candidate, uplink, format, symbols);
         }
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
@@ -251,9 +251,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         }
         const uint32_t number = m_candidates[at].ue;
         const Ue& ue = m_ues[number];
-        const double penaltyDb = uplink ? 10.0 * std::log10(m_uplinkPower.GetTarget(ue.gain) /
-                                                            m_uplinkPower.GetPower(ue.gain, share))
-                                        : 0.0;
+        const double penaltyDb = uplink ? GetSpreadingDb(ue, share) : 0.0;
         NrLinkAdaptation& adaptation = *ue.links[uplink]->GetLinkAdaptation();
         const auto chosen = groups > 0
                                 ? adaptation.SelectPart(m_slot, *m_phy, penaltyDb, nextPrb, share)
@@ -284,27 +282,60 @@ NrDirectCost NrRan::GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) co
 }
 
 void NrRan::DescribeDirect(NrCandidate& candidate,
+                           bool uplink,
                            const NrTransportFormat& format,
                            uint32_t symbols) const
 {
-    const uint32_t elements = m_carrier->GetDataElements(symbols);
     const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
     const double contentByte = cost.GetElements(0, 1);
-    candidate.bytesPerPrb = elements * format.layers / contentByte;
+    candidate.bytesPerPrb = m_carrier->GetDataElements(symbols) * format.layers / contentByte;
     // Demand in bytes of contents; headers take more elements each.
     const double headers =
         std::min(1.0, double(candidate.headerBytes) / double(candidate.demandBytes));
     candidate.demandBytes = static_cast<uint64_t>(
         std::ceil(double(candidate.demandBytes) *
                   (1.0 - headers + headers * cost.GetElements(1, 0) / contentByte)));
-    // A first piece has all headers, also at the MCS that the block may fall to.
-    constexpr uint32_t MAC_RLC_BYTES = 7;
-    const NrDirectCost lowest = GetDirectCost(candidate.delivery, candidate.lowestMcs);
-    const double first = lowest.GetHeaderElements(candidate.headHeaderBytes + MAC_RLC_BYTES) +
-                         lowest.GetElements(0, NrDirectCost::SYMBOL_BYTES) + 1.0;
-    const auto least = static_cast<uint32_t>(std::ceil(first / elements));
-    candidate.leastPrbs = std::min(least, m_carrier->GetPrbs());
+    // The whole first packet if it fits, else its headers and something: these are never cut.
+    candidate.leastPrbs =
+        GetDirectPrbs(candidate, uplink, symbols, std::max(candidate.headContentBytes, 1U));
+    if (candidate.leastPrbs > m_carrier->GetPrbs())
+    {
+        candidate.leastPrbs =
+            std::min(m_carrier->GetPrbs(),
+                     GetDirectPrbs(candidate, uplink, symbols, NrDirectCost::SYMBOL_BYTES));
+    }
     candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
+}
+
+uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
+                              bool uplink,
+                              uint32_t symbols,
+                              uint32_t contentBytes) const
+{
+    constexpr uint32_t MAC_RLC_BYTES = 7;
+    const Ue& ue = m_ues[candidate.ue];
+    const Ptr<NrLinkAdaptation> adaptation = ue.links[uplink]->GetLinkAdaptation();
+    uint32_t prbs = 1;
+    for (; prbs <= m_carrier->GetPrbs(); ++prbs)
+    {
+        // More PRBs thin the power out: the MCS falls, and what is sent takes more elements.
+        const double penaltyDb = uplink ? GetSpreadingDb(ue, prbs) : 0.0;
+        const auto format = BackOff(adaptation->Select(m_slot, *m_phy, penaltyDb), candidate);
+        const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
+        const uint32_t elements = m_carrier->GetDataElements(symbols) * prbs * format.layers;
+        if (cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes) <=
+            cost.GetRoom(elements))
+        {
+            break;
+        }
+    }
+    return prbs;
+}
+
+double NrRan::GetSpreadingDb(const Ue& ue, uint32_t prbs) const
+{
+    return 10.0 *
+           std::log10(m_uplinkPower.GetTarget(ue.gain) / m_uplinkPower.GetPower(ue.gain, prbs));
 }
 
 NrTransportFormat NrRan::BackOff(NrTransportFormat format, const NrCandidate& candidate) const

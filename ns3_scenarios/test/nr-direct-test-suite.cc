@@ -16,12 +16,12 @@ namespace
 constexpr uint16_t PORT = 5001;   //!< of flow 1
 constexpr uint32_t APP_HEAD = 16; //!< header bytes of its payloads
 
-/// One UE whose downlink has flow 1, delivered directly, on a channel of 40 dB.
+/// One UE whose downlink has flow 1, delivered directly.
 class DirectFlow
 {
   public:
-    DirectFlow(Delivery delivery, const NrTestBench::BlerFunction& bler)
-        : bench({.snrDb = {40.0}, .bler = bler})
+    DirectFlow(Delivery delivery, const NrTestBench::BlerFunction& bler, double snrDb = 40.0)
+        : bench({.snrDb = {snrDb}, .bler = bler})
     {
         NrFlowConfig config;
         config.flow = 1;
@@ -149,7 +149,7 @@ class DirectPiecesTestCase : public TestCase
 };
 
 /**
- * Where every block is lost, its headers are: ten packets, ten blocks, none of them sent again.
+ * Where every block is lost, its headers are: ten packets of four transmissions, then given up.
  */
 class DirectLossTestCase : public TestCase
 {
@@ -168,9 +168,41 @@ class DirectLossTestCase : public TestCase
             flow.bench.SendTagged(MilliSeconds(20 + 10 * i), 0, 100, PORT, 0.0, APP_HEAD);
         }
         flow.bench.Run(0.3);
-        NS_TEST_EXPECT_MSG_EQ(flow.bench.sink->slots.size(), 10, "one transmission each");
+        NS_TEST_EXPECT_MSG_EQ(flow.bench.sink->slots.size(), 40, "four transmissions each");
         NS_TEST_EXPECT_MSG_EQ(flow.bench.sink->direct.size(), 0, "nothing to look at");
         NS_TEST_EXPECT_MSG_EQ(flow.Count(PacketEvent::DROP), 10, "all are lost");
+    }
+};
+
+/**
+ * Headers need 22 dB and have 20: the first transmission is lost. The second has the same symbols,
+ * and both together 23 dB. What the receiver has of the contents is twice 10^2, too.
+ */
+class DirectAgainTestCase : public TestCase
+{
+  public:
+    DirectAgainTestCase()
+        : TestCase("Sent again, added up")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        DirectFlow flow(Delivery::SYMBOLS, [](uint32_t, double db) { return db < 22.0; }, 20.0);
+        flow.bench.SendTagged(MilliSeconds(20), 0, 100, PORT, 0.0, APP_HEAD);
+        flow.bench.Run(0.1);
+        const auto& sink = *flow.bench.sink;
+        NS_TEST_EXPECT_MSG_EQ(sink.slots.size(), 2, "two transmissions");
+        NS_TEST_EXPECT_MSG_EQ(+sink.slots[1].redundancy_version, 0, "of the same symbols");
+        NS_TEST_EXPECT_MSG_EQ(sink.direct.size(), 1, "received once");
+        if (sink.direct.empty())
+        {
+            return;
+        }
+        NS_TEST_EXPECT_MSG_EQ(sink.directSinr.size(), sink.direct[0].prb_count, "one layer");
+        NS_TEST_EXPECT_MSG_EQ_TOL(sink.directSinr[0], 2e2, 2e2 * 1e-4, "twice 20 dB");
+        NS_TEST_EXPECT_MSG_EQ(flow.Count(PacketEvent::DELIVER), 1, "delivered");
     }
 };
 
@@ -213,6 +245,7 @@ class NrDirectTestSuite : public TestSuite
         AddTestCase(new DirectBlockTestCase, TestCase::Duration::QUICK);
         AddTestCase(new DirectPiecesTestCase, TestCase::Duration::QUICK);
         AddTestCase(new DirectLossTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new DirectAgainTestCase, TestCase::Duration::QUICK);
         AddTestCase(new DirectApartTestCase, TestCase::Duration::QUICK);
     }
 };

@@ -41,8 +41,9 @@ void KeepingSink::Packet(const cosim::sim::PacketRecord& record)
 
 void KeepingSink::Direct(const cosim::sim::DirectBlock& record,
                          std::span<const cosim::sim::DirectPiece> parts,
-                         std::span<const float>)
+                         std::span<const float> sinr)
 {
+    directSinr.assign(sinr.begin(), sinr.end());
     direct.push_back(record);
     pieces.insert(pieces.end(), parts.begin(), parts.end());
 }

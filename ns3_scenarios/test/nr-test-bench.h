@@ -30,6 +30,7 @@ class KeepingSink : public NrTraceSink
     std::vector<cosim::sim::CounterRecord> counters; //!< at the end
     std::vector<cosim::sim::DirectBlock> direct;     //!< blocks of direct delivery
     std::vector<cosim::sim::DirectPiece> pieces;     //!< of all of them, one after another
+    std::vector<float> directSinr;                   //!< of the latest of them
 };
 
 /// Two cells between which every UE walks: in dB, gains go from -90 to -120 and cross at half of

