@@ -183,6 +183,10 @@ class LlmMultiCodec(ModelCodec):
             values[chosen] = entries(levels[chosen], books)
         return values
 
+    def value_count(self, rung: str) -> int:
+        """Return how many values a unit has."""
+        return _rung(rung).dimensions
+
     def values(self, samples: Sequence[Sample], *, task: str, rung: str) -> list[np.ndarray]:
         """Return what a message carries before quantisation, for delivery as symbols.
 
@@ -213,6 +217,11 @@ class LlmMultiCodec(ModelCodec):
         """
         if numbers is None:
             numbers = [range(len(rows)) for rows in values]
+        # No message has more: what claims to stand further behind is none of ours.
+        most = MAX_TOKENS + (POSITIONS if self._ends.sees(task) else 0)
+        kept = [[at for at, n in enumerate(row) if n < most] for row in numbers]
+        numbers = [[row[at] for at in here] for row, here in zip(numbers, kept, strict=True)]
+        values = [rows[here] for rows, here in zip(values, kept, strict=True)]
         answers = [self._ends.nothing(task)] * len(values)
         some = [at for at, rows in enumerate(values) if len(rows)]
         if some:

@@ -29,6 +29,10 @@ CLIP = 3.0
 class ValueCodec(Protocol):
     """What a codec offers whose units can travel as symbols."""
 
+    def value_count(self, rung: str) -> int:
+        """Return how many values a unit has."""
+        ...
+
     def values(
         self, samples: Sequence[Sample], *, task: str, rung: str
     ) -> list[npt.NDArray[np.float64]]:
@@ -102,15 +106,17 @@ class SymbolCodec(Codec):
 
     def decode(self, received: Sequence[ReceivedMessage], *, task: str, rung: str) -> list[Decoded]:
         """Return one answer a message from the values that arrived; see `Codec.decode`."""
-        del rung
+        count = self._ends.value_count(rung)
         values, numbers = [], []
         for message in received:
-            sizes = {len(unit) for unit in message.units.values()}
-            usual = max(sizes, default=0)
-            there = sorted(n for n, unit in message.units.items() if len(unit) == usual)
+            there = sorted(
+                n
+                for n, unit in message.units.items()
+                if len(unit) == count and 0 <= n < message.unit_count
+            )
             numbers.append(there)
             rows = [np.frombuffer(message.units[n], np.int8) for n in there]
-            shape = (len(rows), usual)
+            shape = (len(rows), count)
             values.append(np.array(rows, np.float64).reshape(shape) / self._scale)
         return self._ends.decode_values(values, task=task, numbers=numbers)
 

