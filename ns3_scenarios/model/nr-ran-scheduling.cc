@@ -199,8 +199,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         Ue& ue = m_ues[number];
         NrLink& link = *ue.links[uplink];
         NrCandidate candidate;
-        candidate.ue = number;
-        link.Describe(candidate, wantsQueue);
+        DescribeNext(candidate, number, uplink, symbols, wantsQueue);
         if (uplink)
         {
             candidate.demandBytes = ue.buffer.GetKnownBytes(m_slot, candidate.demandBytes);
@@ -226,7 +225,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
         if (candidate.delivery != cosim::sim::Delivery::PACKET)
         {
-            DescribeDirect(candidate, uplink, format, symbols);
+            DescribeDirect(candidate, format, symbols);
         }
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
@@ -281,8 +280,35 @@ NrDirectCost NrRan::GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) co
         delivery, m_phy->GetEfficiency(GetHeaderMcs(mcs)), m_phy->GetEfficiency(mcs));
 }
 
+void NrRan::DescribeNext(
+    NrCandidate& candidate, uint32_t number, bool uplink, uint32_t symbols, bool withQueue)
+{
+    NrLink& link = *m_ues[number].links[uplink];
+    for (const bool hold : {false, true})
+    {
+        candidate = NrCandidate();
+        candidate.ue = number;
+        link.HoldDirect(hold);
+        link.Describe(candidate, withQueue);
+        if (candidate.delivery == cosim::sim::Delivery::PACKET)
+        {
+            return;
+        }
+        // The whole first packet if it fits, else its headers and something: these are never cut.
+        for (const uint32_t contents :
+             {std::max(candidate.headContentBytes, 1U), uint32_t{NrDirectCost::SYMBOL_BYTES}})
+        {
+            candidate.leastPrbs = GetDirectPrbs(candidate, uplink, symbols, contents);
+            if (candidate.leastPrbs <= m_carrier->GetPrbs())
+            {
+                return;
+            }
+        }
+        // Headers that no block can hold now wait for a better channel, but nobody for them.
+    }
+}
+
 void NrRan::DescribeDirect(NrCandidate& candidate,
-                           bool uplink,
                            const NrTransportFormat& format,
                            uint32_t symbols) const
 {
@@ -295,15 +321,6 @@ void NrRan::DescribeDirect(NrCandidate& candidate,
     candidate.demandBytes = static_cast<uint64_t>(
         std::ceil(double(candidate.demandBytes) *
                   (1.0 - headers + headers * cost.GetElements(1, 0) / contentByte)));
-    // The whole first packet if it fits, else its headers and something: these are never cut.
-    candidate.leastPrbs =
-        GetDirectPrbs(candidate, uplink, symbols, std::max(candidate.headContentBytes, 1U));
-    if (candidate.leastPrbs > m_carrier->GetPrbs())
-    {
-        candidate.leastPrbs =
-            std::min(m_carrier->GetPrbs(),
-                     GetDirectPrbs(candidate, uplink, symbols, NrDirectCost::SYMBOL_BYTES));
-    }
     candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
 }
 
