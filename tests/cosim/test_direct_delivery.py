@@ -127,6 +127,7 @@ def scenario(**changes):
         ({"delivery": "bits", "feedback": "confidence"}, 'traffic.0.feedback = "confidence"'),
         ({"delivery": "bits", "codec": "llm-token", "task": "sentiment", "rung": "auto"},
          "traffic.0.rung"),
+        ({"delivery": "symbols", "budget_bytes": 64}, "no order of importance"),
         ({"delivery": "waves"}, "traffic.0.delivery"),
     ],
 )  # fmt: skip
