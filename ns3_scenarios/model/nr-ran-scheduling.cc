@@ -333,18 +333,22 @@ uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
     const Ue& ue = m_ues[candidate.ue];
     const Ptr<NrLinkAdaptation> adaptation = ue.links[uplink]->GetLinkAdaptation();
     uint32_t prbs = 1;
-    for (; prbs <= m_carrier->GetPrbs(); ++prbs)
+    while (prbs <= m_carrier->GetPrbs())
     {
         // More PRBs thin the power out: the MCS falls, and what is sent takes more elements.
         const double penaltyDb = uplink ? GetSpreadingDb(ue, prbs) : 0.0;
         const auto format = BackOff(adaptation->Select(m_slot, *m_phy, penaltyDb), candidate);
         const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
-        const uint32_t elements = m_carrier->GetDataElements(symbols) * prbs * format.layers;
-        if (cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes) <=
-            cost.GetRoom(elements))
+        const uint32_t each = m_carrier->GetDataElements(symbols) * format.layers;
+        const double taken =
+            cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes);
+        const double missing = taken - cost.GetRoom(each * prbs);
+        if (missing <= 0.0)
         {
             break;
         }
+        // At least so many more, as no MCS below takes less.
+        prbs += static_cast<uint32_t>(std::ceil(missing / each));
     }
     return prbs;
 }
