@@ -295,36 +295,26 @@ void NrRan::DescribeDirect(NrCandidate& candidate,
     candidate.demandBytes = static_cast<uint64_t>(
         std::ceil(double(candidate.demandBytes) *
                   (1.0 - headers + headers * cost.GetElements(1, 0) / contentByte)));
-    // The whole first packet if it fits, else its headers and something: these are never cut.
-    candidate.leastPrbs =
-        GetDirectPrbs(candidate, uplink, symbols, std::max(candidate.headContentBytes, 1U));
-    if (candidate.leastPrbs > m_carrier->GetPrbs())
-    {
-        candidate.leastPrbs =
-            std::min(m_carrier->GetPrbs(),
-                     GetDirectPrbs(candidate, uplink, symbols, NrDirectCost::SYMBOL_BYTES));
-    }
+    // Headers are never cut. Contents are: power that thins out is worse than further slots.
+    candidate.leastPrbs = GetDirectPrbs(candidate, uplink, symbols);
     candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
 }
 
-uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
-                              bool uplink,
-                              uint32_t symbols,
-                              uint32_t contentBytes) const
+uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate, bool uplink, uint32_t symbols) const
 {
     constexpr uint32_t MAC_RLC_BYTES = 7;
     const Ue& ue = m_ues[candidate.ue];
     const Ptr<NrLinkAdaptation> adaptation = ue.links[uplink]->GetLinkAdaptation();
     uint32_t prbs = 1;
-    for (; prbs <= m_carrier->GetPrbs(); ++prbs)
+    for (; prbs < m_carrier->GetPrbs(); ++prbs)
     {
         // More PRBs thin the power out: the MCS falls, and what is sent takes more elements.
         const double penaltyDb = uplink ? GetSpreadingDb(ue, prbs) : 0.0;
         const auto format = BackOff(adaptation->Select(m_slot, *m_phy, penaltyDb), candidate);
         const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
         const uint32_t elements = m_carrier->GetDataElements(symbols) * prbs * format.layers;
-        if (cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes) <=
-            cost.GetRoom(elements))
+        if (cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES,
+                             NrDirectCost::SYMBOL_BYTES) <= cost.GetRoom(elements))
         {
             break;
         }
