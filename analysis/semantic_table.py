@@ -33,6 +33,16 @@ def symbols_per_byte(run_dir: Path | str) -> pd.Series:
     return total["elements"] / total["bytes"]
 
 
+def _symbols(messages: pd.DataFrame, folder: Path | str) -> pd.Series:
+    """Return resource elements spent on each message.
+
+    As ns-3 counted them, or, in traces from before it did, by bytes: the UE's mean over the run.
+    """
+    by_bytes = messages["bytes_air"] * messages["node"].map(symbols_per_byte(folder))
+    counted = messages.get("elements_air")
+    return by_bytes if counted is None else counted.fillna(by_bytes)
+
+
 def entries_of(manifest: Manifest) -> list[tuple[int, int]]:
     """Return the first and the last flow number of each [[traffic]] entry, in their order."""
     scenario = manifest.data["scenario"]
@@ -74,7 +84,7 @@ def semantic_table(
             for entry, (first, last) in enumerate(entries_of(manifest)):
                 mine = messages["flow"].between(first, last)
                 messages.loc[mine, "rung"] = messages.loc[mine, "rung"] + f" #{entry}"
-        messages["symbols"] = messages["bytes_air"] * messages["node"].map(symbols_per_byte(folder))
+        messages["symbols"] = _symbols(messages, folder)
         frames.append(messages)
         duration_s += kpi.simulated_s(folder, manifest)
         carrier = manifest.data["scenario"]["carrier"]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import kpi, metrics, truth
+from analysis import direct, kpi, metrics, truth
 from cosim.traces import Manifest, TraceError, read_trace
 from cosim.traces.files import write_atomically
 
@@ -75,6 +75,7 @@ def summarise_run(run_dir: Path | str) -> dict[str, Any]:
         "phy": {
             "bler_table": (fact(manifest, "bler_table") or {}).get("name"),
             "truth": truth.verdict(fact(manifest, "truth_replay")),
+            "direct": fact(manifest, "direct"),
         },
         "fairness": {
             "accuracy": metrics.jain_index(kpi.user_accuracy(messages).to_list()),
@@ -124,6 +125,8 @@ def render(summary: dict[str, Any]) -> "list[str | Table]":
     phy = f"Block error table: {summary['phy']['bler_table'] or '-'}. " + truth.sentence(
         summary["phy"]["truth"]
     )
+    if unchecked := direct.sentence(summary["phy"]["direct"]):
+        phy += f" {unchecked}"
     fidelity = [_fidelity(summary)] if _rebuilt(summary) else []
     return [head, _accuracy(summary), *fidelity, _cost(summary), _links(summary), foot, phy]
 

@@ -14,7 +14,7 @@ TOKEN_BITS = 40
 
 _TIMER, _SEND, _STOP = 1, 2, 3
 _DESCRIPTOR = np.dtype(
-    [("bytes", "<u4"), ("importance", "<f4"), ("share", "<f4"), ("reserved", "<u4")]
+    [("bytes", "<u4"), ("importance", "<f4"), ("share", "<f4"), ("header_bytes", "<u4")]
 )
 
 
@@ -92,4 +92,5 @@ def _send_payload(action: Send) -> bytes:
     descriptors["bytes"] = [len(packet.data) for packet in action.packets]
     descriptors["importance"] = [packet.importance for packet in action.packets]
     descriptors["share"] = [packet.share for packet in action.packets]
+    descriptors["header_bytes"] = [packet.header_bytes for packet in action.packets]
     return descriptors.tobytes() + b"".join(packet.data for packet in action.packets)

@@ -166,7 +166,7 @@ class Evaluator:
         """Add to the lossless and the prior's accuracy; `priors`: a task's majority label."""
         for verdict in verdicts:
             message = verdict.message
-            tally = self.offline[f"{message.task}/{message.codec.name}/{message.rung}"]
+            tally = self.offline[f"{message.task}/{message.codec_label}/{message.rung}"]
             tally.n += 1
             tally.correct += verdict.offline_correct
             tally.prior_correct += priors[message.task] == message.sample.label

@@ -22,6 +22,8 @@ class Message:
         received: unit number → (arrival time, bytes), as ns-3 delivered them.
         first_tx_s: when the first byte entered a transport block, NaN before.
         bytes_air: MAC, RLC and PDCP bytes spent on it, retransmissions included, padding not.
+        elements_air: its share of resource elements, see `PacketRecord` of the bridge.
+        delivery: how units travel: packet, bits or symbols.
         sent: numbers of the units sent so far, None for all at once.
     """
 
@@ -41,7 +43,15 @@ class Message:
     received: dict[int, tuple[float, bytes]] = field(default_factory=dict)
     first_tx_s: float = float("nan")
     bytes_air: int = 0
+    elements_air: float = 0.0
+    delivery: str = "packet"
     sent: set[int] | None = None
+
+    @property
+    def codec_label(self) -> str:
+        """Return the codec's name in traces, with the delivery where that is not of packets."""
+        name = self.codec.name
+        return name if self.delivery == "packet" else f"{name}:{self.delivery}"
 
     @property
     def units_sent(self) -> int:
@@ -100,6 +110,7 @@ class Ledger:
         times_s: np.ndarray,
         first_tx: np.ndarray,
         air_bytes: np.ndarray,
+        air_elements: np.ndarray,
     ) -> None:
         """Enter radio facts from packet records, all of shape [records].
 
@@ -109,12 +120,14 @@ class Ledger:
             first_tx: True where the record says that a packet's first byte entered a transport
             block.
             air_bytes: bytes spent on a packet, given once when its fate is known.
+            air_elements: resource elements, likewise.
         """
         for index in np.flatnonzero(message_ids):
             message = self._open.get(int(message_ids[index]))
             if message is None:
                 continue
             message.bytes_air += int(air_bytes[index])
+            message.elements_air += float(air_elements[index])
             if first_tx[index] and not message.first_tx_s <= times_s[index]:
                 message.first_tx_s = float(times_s[index])
 

@@ -97,6 +97,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         "ns3::NrRan::KpiPeriod": f"{traces.kpi_period_s * 1e9:.0f}ns",
         "ns3::NrRan::SlotTrace": str(traces.slots).lower(),
         "ns3::NrRan::TruthFraction": scenario.truth.fraction,
+        "ns3::NrRan::HeaderBackoff": mac.direct_header_backoff,
         "ns3::NrLink::HarqProcesses": mac.harq_processes,
         "ns3::NrLinkAdaptation::BlerTarget": mac.bler_target,
         "ns3::NrLinkAdaptation::OuterLoop": str(mac.olla).lower(),
@@ -151,7 +152,7 @@ def setup_text(plan: Plan, utilities: Mapping[int, UtilityCurve] | None = None) 
         if isinstance(traffic, SemanticTraffic):
             lines.append(
                 f"{common} kind=semantic budget_ms={traffic.deadline_s * 1e3!r} discard=1 "
-                f"notify={int(has_feedback(traffic))}"
+                f"notify={int(has_feedback(traffic))} delivery={traffic.delivery}"
             )
         elif isinstance(traffic, AgentTraffic | FinetuningTraffic | RetrievalTraffic):
             # Messages of agents carry their own deadlines; what has none is never discarded.

@@ -3,12 +3,14 @@
 
 import contextlib
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cosim.agents.api import ReceivedPacket
 from cosim.bridge import Bridge, Stream
+from cosim.direct_delivery import DirectDelivery
 from cosim.evaluation import Verdict
 from cosim.ledger import Message
 from cosim.plan import Plan
@@ -17,7 +19,7 @@ from cosim.truth_replay import SampledBlock
 from cosim.workload import Workload
 from models.tasks import get_task
 
-STREAMS = ("slots", "packets", "kpis", "deliveries", "counters", "truth")
+STREAMS = ("slots", "packets", "kpis", "deliveries", "counters", "truth", "direct")
 _DEQUEUE = 2
 _FATES = (3, 4, 5)  # deliver, drop, discard
 
@@ -31,6 +33,7 @@ class Recorder:
     Attributes:
         counters: byte counters, one dictionary a (cell, UE, direction), filled at the end.
         sampled: transport blocks for truth replay, in the order of simulated time.
+        direct: what the air makes of bits and symbols.
         delivered_bytes: UDP payload bytes that reached their application.
     """
 
@@ -43,6 +46,7 @@ class Recorder:
         self.counters: list[dict[str, int | str]] = []
         self.sampled: list[SampledBlock] = []
         self.delivered_bytes = 0
+        self.direct = DirectDelivery(plan)
 
     def drain(self, bridge: Bridge) -> None:
         """Take everything that the streams hold now."""
@@ -55,6 +59,9 @@ class Recorder:
                     self.sampled += [
                         SampledBlock.from_bridge(r, bytes(stream.payload(r))) for r in records
                     ]
+                elif name == "direct":
+                    for record in records:
+                        self.direct.note(record, bytes(stream.payload(record)))
                 elif name == "counters":
                     self.counters += counters_from_records(records)
                 else:
@@ -64,9 +71,12 @@ class Recorder:
                 stream.release()
 
     def take_deliveries(self) -> list[ReceivedPacket]:
-        """Return and forget the packets drained so far, in the order of simulated time."""
+        """Return and forget the packets drained so far, in the order of simulated time.
+
+        Their contents are as they were received: blocks are drained before.
+        """
         packets, self._deliveries = self._deliveries, []
-        return packets
+        return [replace(p, data=self.direct.received(p.flow, p.data)) for p in packets]
 
     def advance(self, t_s: float) -> None:
         """Let the traces flush whole intervals before `t_s`, and the agents know the time."""
@@ -119,6 +129,7 @@ class Recorder:
             records["t_s"],
             records["event"] == _DEQUEUE,
             np.where(fate, records["air_bytes"], 0),
+            np.where(fate, records["air_elements"], 0.0),
         )
 
     def _decide(self, count: int) -> None:
@@ -127,6 +138,8 @@ class Recorder:
         verdicts = evaluator.decide(batch)
         evaluator.tally(verdicts, self._workload.priors)
         self._traces.append("messages", message_columns(verdicts))
+        for message in batch:
+            self.direct.forget(message.message_id)
 
 
 def message_columns(verdicts: list[Verdict]) -> dict[str, list[Any]]:
@@ -144,7 +157,7 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "flow": message.flow,
         "task": message.task,
         "modality": get_task(message.task).modality,
-        "codec": message.codec.name,
+        "codec": message.codec_label,
         "rung": message.rung,
         "sample_id": message.sample.id,
         "t_created_s": message.created_s,
@@ -157,6 +170,8 @@ def message_row(verdict: Verdict) -> dict[str, Any]:
         "units_received": sum(verdict.mask),
         "bytes_app": message.bytes_app,
         "bytes_air": message.bytes_air,
+        "elements_air": message.elements_air,
+        "delivery": message.delivery,
         "received_mask": verdict.mask,
         "on_time": verdict.on_time,
         "complete": verdict.complete,

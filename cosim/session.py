@@ -47,6 +47,7 @@ def _expected_schema() -> dict[str, list[int]]:
         "deliveries": ("DeliveryRecord",),
         "counters": ("CounterRecord",),
         "truth": ("TruthRecord",),
+        "direct": ("DirectBlock",),
         "channel": ("ChannelBlock",),
     }
     return {channel: [hashes[name] for name in names] for channel, names in records.items()}
@@ -238,6 +239,7 @@ class Session:
                 },
             },
             "agents": {"packets_unknown": self._workload.ledger.unknown},
+            "direct": self._recorder.direct.tally.facts(),
             "layout": {
                 "cells_m": self._plan.cell_positions_m.tolist(),
                 "ues_m": self._plan.ue_positions_m.tolist(),

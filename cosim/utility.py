@@ -14,7 +14,8 @@ import numpy as np
 from cosim.plan import Plan
 from cosim.scenario import SemanticTraffic
 from cosim.scenario.names import AUTO, SERVICE_CODEC
-from models.codecs import Codec, get_codec
+from cosim.traffic_codec import TrafficCodecs
+from models.codecs import Codec
 from models.codecs.base import ReceivedMessage
 from models.codecs.judging import judge
 from models.tasks import get_task
@@ -83,8 +84,8 @@ def measure_utilities(plan: Plan) -> Mapping[int, UtilityCurve]:
     """Return the curve of every semantic flow, by its number; nothing if no scheduler asks."""
     if not needs_utilities(plan):
         return {}
-    models = plan.scenario.models
-    known: dict[tuple[str, str, str, int | None], UtilityCurve] = {}
+    codecs = TrafficCodecs(plan.scenario)
+    known: dict[tuple[int, str, str, int | None], UtilityCurve] = {}
     curves: dict[int, UtilityCurve] = {}
     for flow in plan.flows:
         traffic = flow.traffic
@@ -92,12 +93,11 @@ def measure_utilities(plan: Plan) -> Mapping[int, UtilityCurve]:
             continue  # what is trained during the run has no accuracy beforehand
         # Where each message's rung is chosen, the default one stands for them.
         rung = "default" if traffic.rung == AUTO else traffic.rung
-        key = (traffic.codec, traffic.task, rung, traffic.budget_bytes)
+        codec = codecs.get(traffic)
+        key = (id(codec), traffic.task, rung, traffic.budget_bytes)
         if key not in known:
             known[key] = measure_utility(
-                get_codec(
-                    traffic.codec, threads=models.threads, cut=models.cut, on_disk=models.cache
-                ),
+                codec,
                 traffic.task,
                 rung=rung,
                 budget_bytes=traffic.budget_bytes,

@@ -30,8 +30,9 @@ from cosim.scenario import (
 )
 from cosim.scenario.names import SERVICE_CODEC
 from cosim.schedulers import SchedulerContext, SlotScheduler, make_scheduler
+from cosim.traffic_codec import TrafficCodecs
 from cosim.utility import UtilityCurve, measure_utilities
-from models.codecs import Codec, get_codec
+from models.codecs import Codec
 from models.compression import DeviceProfile, get_profile
 from models.tasks import get_task
 
@@ -106,7 +107,7 @@ def build_workload(
         if isinstance(flow.traffic, SemanticTraffic) and flow.direction == "ul"
     ]
     answered = feedback_flows(plan)
-    codecs: dict[str, Codec] = {}
+    codecs = TrafficCodecs(scenario)
     tasks = {traffic.task: get_task(traffic.task) for _, traffic in semantic}
     sources: list[SemanticSource] = []
     battery_j = scenario.ues.battery_j
@@ -115,15 +116,7 @@ def build_workload(
     }
     for flow, traffic in semantic:
         service = services.get(traffic.task) if traffic.codec == SERVICE_CODEC else None
-        codec = service or codecs.setdefault(
-            traffic.codec,
-            get_codec(
-                traffic.codec,
-                threads=scenario.models.threads,
-                cut=scenario.models.cut,
-                on_disk=scenario.models.cache,
-            ),
-        )
+        codec = service or codecs.get(traffic)
         samples = tasks[traffic.task].test
         arrivals_s = plan.arrivals_s(flow)
         chosen = plan.sample_indices(flow, len(arrivals_s), len(samples))
@@ -143,6 +136,7 @@ def build_workload(
                 max_packet_bytes=traffic.max_packet_bytes,
                 ledger=ledger,
                 packing=traffic.packing,
+                delivery=traffic.delivery,
                 battery=batteries[flow.ue],
                 **extra,
             )
@@ -280,13 +274,13 @@ def _encode_later(source: SemanticSource) -> None:
 
 def _encode_all(sources: list[SemanticSource], progress: ProgressSink) -> None:
     """Encode the samples of all sources that share codec, task, rung and budget together."""
-    groups: dict[tuple[str, str, str, int | None], list[SemanticSource]] = defaultdict(list)
+    groups: dict[tuple[int, str, str, int | None], list[SemanticSource]] = defaultdict(list)
     for source in sources:
         if source.codec.name == SERVICE_CODEC:
             _encode_later(source)
             continue
         for rung in source.rungs:
-            groups[(source.codec.name, source.task, rung, source.budget_bytes)].append(source)
+            groups[(id(source.codec), source.task, rung, source.budget_bytes)].append(source)
     total = sum(len(source.samples) for group in groups.values() for source in group)
     progress.phase("encoding", total)
     for (_, task, rung, budget_bytes), group in groups.items():

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from analysis import tidy, truth
+from analysis import direct, tidy, truth
 from analysis.figure import accuracy_so_far
 from analysis.summary import fact, summarise_run
 from cosim.traces import Manifest, TraceError, read_trace
@@ -82,6 +82,7 @@ def _facts(manifest: Manifest, scenario: dict[str, Any]) -> list[list[str]]:
     versions = manifest.data.get("versions", {})
     wall = manifest.data.get("wall", {})
     table = fact(manifest, "bler_table") or {}
+    unchecked = direct.sentence(fact(manifest, "direct"))
     rows = [
         ["Status", str(manifest.data["status"])],
         ["Scenario hash", str(manifest.data.get("scenario_hash"))[:16]],
@@ -98,6 +99,7 @@ def _facts(manifest: Manifest, scenario: dict[str, Any]) -> list[list[str]]:
         ["Scheduler", str(scenario.get("mac", {}).get("scheduler"))],
         ["Block error table", str(table.get("provenance") or "-")],
         ["Truth replay", truth.sentence(truth.verdict(fact(manifest, "truth_replay")))],
+        *([["Bits and symbols", unchecked]] if unchecked else []),
         ["Wall time", f"{wall.get('total_s', '-')} s, begun {wall.get('started', '-')}"],
         ["Versions", ", ".join(f"{k} {v}" for k, v in versions.items() if v)],
     ]

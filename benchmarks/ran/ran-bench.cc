@@ -177,8 +177,7 @@ void SendNext(Flow* flow, const std::vector<uint8_t>* payload, Time end)
 {
     if (Simulator::Now() < end)
     {
-        flow->app->Send(
-            payload->data(), static_cast<uint32_t>(payload->size()), 0, 0.0, 0.0, Time::Max());
+        flow->app->Send(payload->data(), static_cast<uint32_t>(payload->size()), NrMessageTag());
         Simulator::Schedule(
             Seconds(8.0 * double(payload->size()) / flow->rateBps), &SendNext, flow, payload, end);
     }

@@ -4,16 +4,19 @@
 Every packet can be used without the others. Little endian::
 
     offset  size  field
-    0       1     version (1)
+    0       1     version (2)
     1       1     layout: 0 consecutive units; n in 1 … 254 every (n+1)th unit; 255 a bitmap
     2       2     packet number in the message
     4       4     message number in the flow
     8       2     units in the whole message
     10      2     number of this packet's first unit
     12      2     units in this packet
-    14      2     bytes of each unit; 0: every unit has its own 2-byte length in front
+    14      2     bytes of each unit; 0: every unit has a length of its own
     16      …     layout 255: one bit a unit of the message, the first in the highest bit
+    16 …    …     with lengths of their own: the 2-byte length of each unit
     16 …    …     the units, in ascending order of their numbers
+
+What stands before the units are headers: flows that deliver bits or symbols protect them.
 
 Which units share a packet is the packing policy (`POLICIES`).
 """
@@ -26,7 +29,7 @@ from dataclasses import dataclass
 HEADER = struct.Struct("<BBHIHHHH")
 HEADER_BYTES = HEADER.size
 _LENGTH = struct.Struct("<H")
-_VERSION = 1
+_VERSION = 2
 _BITMAP = 255
 _LOOK_AHEAD_PACKETS = 16
 """Roll-outs cost packets · units² steps; beyond this the greedy placement alone is used."""
@@ -44,11 +47,13 @@ class Packet:
         data: the payload.
         importance: PDU-set importance (TS 23.501 §5.37), 0 least.
         share: part of the message's units that it holds, 0 if unknown.
+        header_bytes: of the payload, those before its units, 0 if unknown.
     """
 
     data: bytes
     importance: float = 0.0
     share: float = 0.0
+    header_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +125,14 @@ def pack(
             len(group),
             uniform,
         )
-        body = b"".join(
-            units[n] if uniform else _LENGTH.pack(len(units[n])) + units[n] for n in group
-        )
+        lengths = b"" if uniform else b"".join(_LENGTH.pack(len(units[n])) for n in group)
+        head = header + bitmap + lengths
         packets.append(
             Packet(
-                header + bitmap + body,
+                head + b"".join(units[n] for n in group),
                 max(importance[n] for n in group),
                 len(group) / len(units),
+                len(head),
             )
         )
     return packets
@@ -267,14 +272,14 @@ def parse(data: bytes) -> PacketContents:
         numbers = list(range(first, first + count * (layout + 1), layout + 1))
         if first + (count - 1) * (layout + 1) >= total:
             raise WireError(f"units {first} to {numbers[-1] if numbers else first} of only {total}")
+    sizes: Sequence[int] = [uniform] * len(numbers)
+    if not uniform:
+        if at + _LENGTH.size * len(numbers) > len(data):
+            raise WireError(f"truncated before the lengths of {len(numbers)} units")
+        sizes = [size for (size,) in _LENGTH.iter_unpack(data[at : at + 2 * len(numbers)])]
+        at += _LENGTH.size * len(numbers)
     units: dict[int, bytes] = {}
-    for number in numbers:
-        size = uniform
-        if not uniform:
-            if at + _LENGTH.size > len(data):
-                raise WireError(f"truncated before unit {number}")
-            (size,) = _LENGTH.unpack_from(data, at)
-            at += _LENGTH.size
+    for number, size in zip(numbers, sizes, strict=True):
         if at + size > len(data):
             raise WireError(f"unit {number} is truncated")
         units[number] = data[at : at + size]

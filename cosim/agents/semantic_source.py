@@ -54,6 +54,7 @@ class SemanticSource(Agent):
         packing: the packetiser's policy.
         ledger: where sent messages are entered for the `messages` trace.
         flows: downlink flows whose packets it is told.
+        delivery: how units travel: packet, bits or symbols.
         battery: the UE's; None: it is on the mains.
     """
 
@@ -74,6 +75,7 @@ class SemanticSource(Agent):
         ledger: Ledger,
         packing: str = "in-order",
         flows: Sequence[int] = (),
+        delivery: str = "packet",
         battery: Battery | None = None,
     ) -> None:
         super().__init__(node=node, flows=flows)
@@ -89,6 +91,7 @@ class SemanticSource(Agent):
         self._deadline_s = deadline_s
         self._max_packet_bytes = max_packet_bytes
         self._packing = packing
+        self._delivery = delivery
         self._ledger = ledger
         self._encoded: Sequence[EncodedMessage] | Mapping[int, EncodedMessage] = ()
         self._device_free_s = 0.0
@@ -193,6 +196,7 @@ class SemanticSource(Agent):
             bytes_app=sum(len(packet.data) for packet in packets),
             energy_j=energy_j,
             sent=sent,
+            delivery=self._delivery,
         )
         self._ledger.sent(message)
         return message

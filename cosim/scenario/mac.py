@@ -64,6 +64,13 @@ class MacSection(Section):
         ge=1,
         le=100_000,
     )
+    direct_header_backoff: int = quantity(
+        6,
+        "MCS indices of a block's headers below the chosen one, in blocks that deliver bits or "
+        "symbols",
+        ge=0,
+        le=28,
+    )
     utility_samples: int = quantity(
         128,
         "validation samples on which a codec's accuracy over units received is measured for "

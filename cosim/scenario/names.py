@@ -64,6 +64,13 @@ def codec_tasks(codec: str) -> tuple[str, ...] | None:
     return None if codec == SERVICE_CODEC else codec_tasks(codec)
 
 
+def sends_values(codec: str) -> bool:
+    """Return whether the units of a codec that exists can travel as symbols."""
+    from models.codecs.registry import sends_values
+
+    return codec != SERVICE_CODEC and sends_values(codec)
+
+
 def smallest_packet_bytes(codec: str) -> int:
     """Return the UDP payload that holds the largest unit of a codec, 0 if it is not known."""
     from models.codecs.registry import largest_unit_bytes

@@ -142,6 +142,12 @@ class SemanticTraffic(BearerSection):
         "which units share a packet: the most important together, dealt out in turn, or so that "
         "every packet matters about as much",
     )
+    delivery: Literal["packet", "bits", "symbols"] = quantity(
+        "packet",
+        "packet: whole or not at all; bits: coded without a CRC, a packet comes with the bits that "
+        "the decoder got wrong; symbols: the codec's values as analog symbols, with noise. With "
+        "the last two, headers are a protected part of their own",
+    )
     feedback: Literal["none", "confidence"] = quantity(
         "none",
         "confidence: the first units travel alone, and while the edge is not confident enough to "

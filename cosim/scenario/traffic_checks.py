@@ -134,6 +134,8 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
         from cosim.scenario import finetuning_checks
 
         yield from finetuning_checks.service_problems(scenario, traffic, at)
+    if traffic.delivery != "packet":
+        yield from _direct(traffic, at)
     least = names.smallest_packet_bytes(traffic.codec)
     if traffic.max_packet_bytes < least:
         yield Problem(
@@ -141,6 +143,26 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
             show(traffic.max_packet_bytes),
             f"at least {least}: a packet holds whole units of codec {show(traffic.codec)}",
         )
+
+
+def _direct(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
+    """Yield what does not go with delivery as bits or symbols."""
+    mode = f'delivery = "{traffic.delivery}"'
+    if traffic.delivery == "symbols" and not names.sends_values(traffic.codec):
+        able = [name for name in names.codec_names() if names.sends_values(name)]
+        yield Problem(
+            f"{at}.delivery",
+            show(traffic.delivery),
+            f"codec {show(traffic.codec)} sends no values; {listed(able)} do",
+        )
+    if traffic.rung == names.AUTO:
+        yield Problem(f"{at}.rung", show(traffic.rung), f"a rung by name with {mode}")
+    if traffic.codec == names.SERVICE_CODEC:
+        yield Problem(f"{at}.codec", show(traffic.codec), f"another codec with {mode}")
+    if traffic.rlc == "am":
+        yield Problem(f"{at}.rlc", show(traffic.rlc), f'"um" with {mode}')
+    if traffic.feedback != "none":
+        yield Problem(f"{at}.feedback", show(traffic.feedback), f'"none" with {mode}')
 
 
 def _auto(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:

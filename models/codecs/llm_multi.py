@@ -183,6 +183,10 @@ class LlmMultiCodec(ModelCodec):
             values[chosen] = entries(levels[chosen], books)
         return values
 
+    def value_count(self, rung: str) -> int:
+        """Return how many values a unit has."""
+        return _rung(rung).dimensions
+
     def values(self, samples: Sequence[Sample], *, task: str, rung: str) -> list[np.ndarray]:
         """Return what a message carries before quantisation, for delivery as symbols.
 
@@ -197,16 +201,39 @@ class LlmMultiCodec(ModelCodec):
             for part in spans(rows.lengths)
         ]
 
-    def decode_values(self, values: Sequence[np.ndarray], *, task: str) -> list[Decoded]:
-        """Return one answer a message from values as they were received; see `values`."""
-        if not values:
-            return []
-        return self._ends.classify(
-            torch.cat([torch.arange(1, len(rows) + 1) for rows in values]),
-            torch.from_numpy(np.concatenate(values)).float(),
-            [len(rows) for rows in values],
-            task,
-        )
+    def decode_values(
+        self,
+        values: Sequence[np.ndarray],
+        *,
+        task: str,
+        numbers: Sequence[Sequence[int]] | None = None,
+    ) -> list[Decoded]:
+        """Return one answer a message from values as they were received; see `values`.
+
+        Args:
+            values: of the units that arrived, shape [units, dimensions] each.
+            task: name of the task.
+            numbers: of these units in the message, ascending; None: all arrived.
+        """
+        if numbers is None:
+            numbers = [range(len(rows)) for rows in values]
+        # No message has more: what claims to stand further behind is none of ours.
+        most = MAX_TOKENS + (POSITIONS if self._ends.sees(task) else 0)
+        kept = [[at for at, n in enumerate(row) if n < most] for row in numbers]
+        numbers = [[row[at] for at in here] for row, here in zip(numbers, kept, strict=True)]
+        values = [rows[here] for rows, here in zip(values, kept, strict=True)]
+        answers = [self._ends.nothing(task)] * len(values)
+        some = [at for at, rows in enumerate(values) if len(rows)]
+        if some:
+            decided = self._ends.classify(
+                torch.tensor([number + 1 for at in some for number in numbers[at]]),
+                torch.from_numpy(np.concatenate([values[at] for at in some])).float(),
+                [len(values[at]) for at in some],
+                task,
+            )
+            for at, answer in zip(some, decided, strict=True):
+                answers[at] = answer
+        return answers
 
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
         """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""

@@ -83,6 +83,7 @@ class _Entry:
     rung_pattern: str | None
     largest_unit_bytes: int
     tasks: Callable[[], Collection[str]] | None
+    values: bool = False
 
 
 def _shipped(codec: str) -> Callable[[], tuple[str, ...]]:
@@ -128,6 +129,7 @@ _ENTRIES: dict[str, _Entry] = {
         f"{_DIMENSIONS}|{_CODEBOOKS}",
         33,
         _with("llm-multi", "sentiment", "topic", "image", "vqa"),
+        values=True,
     ),
     "llm-multi-symbols": _Entry(
         _llm_multi_symbols,
@@ -135,6 +137,7 @@ _ENTRIES: dict[str, _Entry] = {
         _DIMENSIONS,
         33,
         _with("llm-multi-symbols", "sentiment", "topic", "image", "vqa"),
+        values=True,
     ),
     "small-multi": _Entry(
         _small_multi,
@@ -182,6 +185,7 @@ def register_codec(
     rung_pattern: str | None = None,
     largest_unit_bytes: int = 0,
     tasks: Callable[[], Collection[str]] | None = None,
+    values: bool = False,
 ) -> None:
     """Enter a codec.
 
@@ -192,8 +196,9 @@ def register_codec(
         rung_pattern: regular expression of further ones.
         largest_unit_bytes: that a packet must hold; 0: not known.
         tasks: gives the names of the tasks that it can do; None: not known.
+        values: it has `values` and `decode_values`, so that its units can travel as symbols.
     """
-    _ENTRIES[name] = _Entry(make, rungs, rung_pattern, largest_unit_bytes, tasks)
+    _ENTRIES[name] = _Entry(make, rungs, rung_pattern, largest_unit_bytes, tasks, values)
 
 
 def codec_names() -> tuple[str, ...]:
@@ -226,6 +231,11 @@ def codec_tasks(name: str) -> tuple[str, ...] | None:
     """Return the names of the tasks that a codec can do, None if they are not known."""
     tasks = _entry(name).tasks
     return None if tasks is None else tuple(tasks())
+
+
+def sends_values(name: str) -> bool:
+    """Return whether a codec's units can travel as symbols."""
+    return _entry(name).values
 
 
 def _entry(name: str) -> _Entry:

@@ -150,10 +150,16 @@ void AgentClient::Send(const NodeAction& action)
     const Time deadline = ToTime(action.deadline_s);
     const auto send = [this, packets, data, flow = action.flow, id = action.message_id, deadline] {
         const uint8_t* at = data.data();
+        NrMessageTag tag;
+        tag.m_messageId = id;
+        tag.m_deadline = deadline;
         for (const auto& packet : packets)
         {
-            m_simulation.Send(
-                flow, at, packet.bytes, id, packet.importance, packet.share, deadline);
+            tag.m_importance = packet.importance;
+            tag.m_share = packet.share;
+            tag.m_headerBytes = packet.header_bytes;
+            m_simulation.Send(flow, at, packet.bytes, tag);
+            ++tag.m_packet;
             at += packet.bytes;
         }
     };

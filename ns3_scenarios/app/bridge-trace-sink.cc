@@ -16,6 +16,8 @@ constexpr std::size_t DELIVERY_BYTES = 8U << 20U;
 constexpr std::size_t COUNTER_RECORDS = 1024;
 constexpr std::size_t TRUTH_RECORDS = 1024;
 constexpr std::size_t TRUTH_BYTES = 2U << 20U;
+constexpr std::size_t DIRECT_RECORDS = 1024;
+constexpr std::size_t DIRECT_BYTES = 2U << 20U;
 } // namespace
 
 BridgeTraceSink::BridgeTraceSink(cosim::bridge::Bridge& bridge)
@@ -28,7 +30,9 @@ BridgeTraceSink::BridgeTraceSink(cosim::bridge::Bridge& bridge)
       m_counters(bridge.AddStream<cosim::sim::CounterRecord>(cosim::sim::kCounterChannel,
                                                              COUNTER_RECORDS)),
       m_truth(bridge.AddStream<cosim::sim::TruthRecord>(
-          cosim::sim::kTruthChannel, TRUTH_RECORDS, TRUTH_BYTES))
+          cosim::sim::kTruthChannel, TRUTH_RECORDS, TRUTH_BYTES)),
+      m_direct(bridge.AddStream<cosim::sim::DirectBlock>(
+          cosim::sim::kDirectChannel, DIRECT_RECORDS, DIRECT_BYTES))
 {
 }
 
@@ -57,6 +61,17 @@ void BridgeTraceSink::Truth(const cosim::sim::TruthRecord& record, std::span<con
     m_truth.Push(record, sinr.data(), sinr.size_bytes());
 }
 
+void BridgeTraceSink::Direct(const cosim::sim::DirectBlock& record,
+                             std::span<const cosim::sim::DirectPiece> pieces,
+                             std::span<const float> sinr)
+{
+    const auto first = std::as_bytes(pieces);
+    const auto second = std::as_bytes(sinr);
+    m_scratch.assign(first.begin(), first.end());
+    m_scratch.insert(m_scratch.end(), second.begin(), second.end());
+    m_direct.Push(record, m_scratch.data(), m_scratch.size());
+}
+
 void BridgeTraceSink::Delivery(const cosim::sim::DeliveryRecord& record,
                                const uint8_t* data,
                                std::size_t bytes)
@@ -72,6 +87,7 @@ void BridgeTraceSink::Flush()
     m_deliveries.Flush();
     m_counters.Flush();
     m_truth.Flush();
+    m_direct.Flush();
 }
 
 } // namespace ns3

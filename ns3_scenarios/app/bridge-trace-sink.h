@@ -25,6 +25,9 @@ class BridgeTraceSink : public NrTraceSink
     void Kpi(const cosim::sim::KpiRecord& record) override;
     void Counter(const cosim::sim::CounterRecord& record) override;
     void Truth(const cosim::sim::TruthRecord& record, std::span<const float> sinr) override;
+    void Direct(const cosim::sim::DirectBlock& record,
+                std::span<const cosim::sim::DirectPiece> pieces,
+                std::span<const float> sinr) override;
     void Delivery(const cosim::sim::DeliveryRecord& record,
                   const uint8_t* data,
                   std::size_t bytes) override;
@@ -41,6 +44,8 @@ class BridgeTraceSink : public NrTraceSink
     cosim::bridge::StreamWriter<cosim::sim::DeliveryRecord>& m_deliveries; //!< payloads
     cosim::bridge::StreamWriter<cosim::sim::CounterRecord>& m_counters;    //!< at the end
     cosim::bridge::StreamWriter<cosim::sim::TruthRecord>& m_truth;         //!< sampled blocks
+    cosim::bridge::StreamWriter<cosim::sim::DirectBlock>& m_direct;        //!< of direct delivery
+    std::vector<std::byte> m_scratch;                                      //!< a payload
 };
 
 } // namespace ns3

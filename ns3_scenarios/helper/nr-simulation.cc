@@ -333,7 +333,12 @@ void NrSimulation::BuildSource(const SetupFlow* flow)
         [this,
          number](uint32_t bytes, uint64_t message, double importance, double share, Time deadline) {
             const std::vector<uint8_t> payload(bytes);
-            m_apps[number]->Send(payload.data(), bytes, message, importance, share, deadline);
+            NrMessageTag tag;
+            tag.m_messageId = message;
+            tag.m_importance = importance;
+            tag.m_share = share;
+            tag.m_deadline = deadline;
+            m_apps[number]->Send(payload.data(), bytes, tag);
         },
         flow->start,
         flow->stop);
@@ -410,7 +415,7 @@ void NrSimulation::SendBackground(const SetupFlow* flow)
         return;
     }
     const std::vector<uint8_t> payload(flow->packetBytes);
-    m_apps[flow->radio.flow]->Send(payload.data(), flow->packetBytes, 0, 0.0, 0.0, Time::Max());
+    m_apps[flow->radio.flow]->Send(payload.data(), flow->packetBytes, NrMessageTag());
     const Time interval = Seconds(8.0 * flow->packetBytes / flow->rateBps);
     Simulator::Schedule(interval, &NrSimulation::SendBackground, this, flow);
 }
@@ -420,15 +425,9 @@ void NrSimulation::SetDeliveryCallback(DeliveryCallback callback)
     m_delivery = std::move(callback);
 }
 
-void NrSimulation::Send(uint32_t flow,
-                        const uint8_t* data,
-                        uint32_t bytes,
-                        uint64_t messageId,
-                        double importance,
-                        double share,
-                        Time deadline)
+void NrSimulation::Send(uint32_t flow, const uint8_t* data, uint32_t bytes, const NrMessageTag& tag)
 {
-    m_apps.at(flow)->Send(data, bytes, messageId, importance, share, deadline);
+    m_apps.at(flow)->Send(data, bytes, tag);
 }
 
 bool NrSimulation::HasFlow(uint32_t flow) const

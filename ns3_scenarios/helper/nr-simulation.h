@@ -61,18 +61,9 @@ class NrSimulation
      * \param flow flow number
      * \param data its bytes
      * \param bytes how many
-     * \param messageId message that it belongs to
-     * \param importance PDU-set importance
-     * \param share of the message's units that it holds, 0 if unknown
-     * \param deadline when it becomes useless
+     * \param tag what it is a part of
      */
-    void Send(uint32_t flow,
-              const uint8_t* data,
-              uint32_t bytes,
-              uint64_t messageId,
-              double importance,
-              double share,
-              Time deadline);
+    void Send(uint32_t flow, const uint8_t* data, uint32_t bytes, const NrMessageTag& tag);
 
     /**
      * \param flow flow number

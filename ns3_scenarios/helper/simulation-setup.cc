@@ -144,7 +144,8 @@ const std::set<std::string> BEARER_OPTIONS{"rlc",
                                            "bucket_ms",
                                            "filter",
                                            "dscp",
-                                           "part"};
+                                           "part",
+                                           "delivery"};
 
 /// Reads the options of a flow's RLC and PDCP entities.
 void ReadBearer(const Statement& s, NrFlowConfig& flow)
@@ -157,6 +158,21 @@ void ReadBearer(const Statement& s, NrFlowConfig& flow)
             s.Fail("rlc is '" + mode + "': um or am");
         }
         flow.acknowledged = mode == "am";
+    }
+    if (s.Has("delivery"))
+    {
+        const auto& delivery = s.Option("delivery");
+        if (delivery != "packet" && delivery != "bits" && delivery != "symbols")
+        {
+            s.Fail("delivery is '" + delivery + "': packet, bits or symbols");
+        }
+        flow.delivery = delivery == "packet" ? cosim::sim::Delivery::PACKET
+                        : delivery == "bits" ? cosim::sim::Delivery::BITS
+                                             : cosim::sim::Delivery::SYMBOLS;
+        if (flow.acknowledged && flow.delivery != cosim::sim::Delivery::PACKET)
+        {
+            s.Fail("delivery=" + delivery + " needs rlc=um");
+        }
     }
     if (s.Has("sn_bits"))
     {

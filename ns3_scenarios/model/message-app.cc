@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "message-app.h"
 
-#include "nr-message-tag.h"
-
 #include "ns3/packet.h"
 #include "ns3/udp-socket-factory.h"
 
@@ -43,21 +41,11 @@ void MessageApp::Configure(Ptr<Node> sender,
     m_sender->Connect(InetSocketAddress(to, port));
 }
 
-void MessageApp::Send(const uint8_t* data,
-                      uint32_t bytes,
-                      uint64_t messageId,
-                      double importance,
-                      double share,
-                      Time deadline)
+void MessageApp::Send(const uint8_t* data, uint32_t bytes, const NrMessageTag& tag)
 {
     auto packet = Create<Packet>(data, bytes);
-    if (messageId != 0)
+    if (tag.m_messageId != 0)
     {
-        NrMessageTag tag;
-        tag.m_messageId = messageId;
-        tag.m_importance = importance;
-        tag.m_share = share;
-        tag.m_deadline = deadline;
         packet->AddPacketTag(tag);
     }
     m_sender->Send(packet);

@@ -2,6 +2,8 @@
 #ifndef MESSAGE_APP_H
 #define MESSAGE_APP_H
 
+#include "nr-message-tag.h"
+
 #include "ns3/inet-socket-address.h"
 #include "ns3/node.h"
 #include "ns3/object.h"
@@ -49,17 +51,9 @@ class MessageApp : public Object
      *
      * \param data its bytes
      * \param bytes how many
-     * \param messageId message that it belongs to, 0 for none
-     * \param importance PDU-set importance
-     * \param share of the message's units that it holds, 0 if unknown
-     * \param deadline when it becomes useless
+     * \param tag what it is a part of; with message 0, of none
      */
-    void Send(const uint8_t* data,
-              uint32_t bytes,
-              uint64_t messageId,
-              double importance,
-              double share,
-              Time deadline);
+    void Send(const uint8_t* data, uint32_t bytes, const NrMessageTag& tag);
 
     /**
      * \return UDP payload bytes that arrived

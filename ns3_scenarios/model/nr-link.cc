@@ -17,11 +17,19 @@
 namespace ns3
 {
 
+using cosim::sim::Delivery;
 using cosim::sim::Direction;
 using cosim::sim::PacketEvent;
 using cosim::sim::PacketReason;
 
 NS_OBJECT_ENSURE_REGISTERED(NrLink);
+
+namespace
+{
+
+constexpr uint32_t IP_UDP_BYTES = 28; // IPv4 without options, UDP
+
+} // namespace
 
 TypeId NrLink::GetTypeId()
 {
@@ -58,9 +66,7 @@ void NrLink::Configure(
     m_deliver = std::move(deliver);
     m_adaptation = CreateObject<NrLinkAdaptation>();
     m_processes.resize(m_processCount);
-    m_counter.cell = cell;
-    m_counter.ue = ue;
-    m_counter.direction = static_cast<uint32_t>(uplink ? Direction::UPLINK : Direction::DOWNLINK);
+    m_meter.Configure(cell, ue, uplink);
     NrFlowConfig other;
     other.ue = ue;
     other.uplink = uplink;
@@ -163,7 +169,7 @@ void NrLink::Reestablish(bool forward)
 void NrLink::SetCell(uint32_t cell)
 {
     m_cell = cell;
-    m_counter.cell = cell;
+    m_meter.SetCell(cell);
     m_adaptation = CreateObject<NrLinkAdaptation>();
     m_averageRate = 0.0;
 }
@@ -202,8 +208,10 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
     sdu->flow = bearer.flow.flow;
     sdu->bytes = packet->GetSize();
     NrMessageTag tag;
-    if (packet->PeekPacketTag(tag))
+    const bool tagged = packet->PeekPacketTag(tag);
+    if (tagged)
     {
+        sdu->packetNumber = tag.m_packet;
         sdu->messageId = tag.m_messageId;
         sdu->importance = tag.m_importance;
         sdu->share = tag.m_share;
@@ -214,6 +222,14 @@ void NrLink::Enqueue(Ptr<Packet> packet, uint64_t id)
         sdu->deadline = Simulator::Now() + bearer.flow.budget;
     }
     bearer.pdcp->Prepare(*sdu);
+    if (bearer.flow.delivery != Delivery::PACKET)
+    {
+        // Of a packet whose headers nobody knows all is protected.
+        const bool known = tagged && tag.m_headerBytes > 0;
+        sdu->protectedBytes =
+            known ? std::min(sdu->pdcpHeader + IP_UDP_BYTES + tag.m_headerBytes, sdu->Size())
+                  : sdu->Size();
+    }
     bearer.rlc->Enqueue(sdu);
 }
 
@@ -221,6 +237,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
 {
     m_described.clear();
     candidate.demandBytes = 0;
+    candidate.headerBytes = 0;
     candidate.priority = 127;
     for (const std::size_t at : m_order)
     {
@@ -246,6 +263,23 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.delayBudgetS = budget.GetSeconds();
             candidate.lossTarget = qos.lossTarget;
             candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
+            candidate.delivery = bearer.flow.delivery;
+            const uint32_t left = head->Size() - head->sent;
+            candidate.headHeaderBytes = head->GetProtected(head->sent, left);
+            candidate.headContentBytes = left - candidate.headHeaderBytes;
+        }
+        else if (bearer.flow.delivery != candidate.delivery)
+        {
+            continue; // not in the same block
+        }
+        if (candidate.delivery != Delivery::PACKET)
+        {
+            // What a packet costs at most besides itself, as in its demand.
+            constexpr uint32_t MAC_RLC_BYTES = 7;
+            for (const NrSduPtr& sdu : bearer.rlc->GetQueue())
+            {
+                candidate.headerBytes += sdu->GetProtected(sdu->sent, sdu->Size()) + MAC_RLC_BYTES;
+            }
         }
         if (withQueue)
         {
@@ -362,21 +396,14 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     const auto serve = [&](Bearer& bearer, uint32_t enough) {
         const std::size_t before = process.segments.size();
         used += bearer.rlc->Fill(bytes - used, process.segments, enough);
-        const NrFlowConfig& flow = bearer.flow;
-        const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : maxTransmissions;
-        const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
-        for (std::size_t i = before; i < process.segments.size(); ++i)
-        {
-            const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
-            process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
-        }
+        AllowTransmissions(process, before, bearer.flow, maxTransmissions);
         return before;
     };
     EarnCredits();
     for (const std::size_t at : m_order)
     {
         Bearer& bearer = m_bearers[at];
-        if (bearer.credit <= 0.0)
+        if (bearer.credit <= 0.0 || bearer.flow.delivery != Delivery::PACKET)
         {
             continue;
         }
@@ -389,7 +416,10 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     }
     for (const std::size_t at : m_order)
     {
-        serve(m_bearers[at], NrRlc::ALL);
+        if (m_bearers[at].flow.delivery == Delivery::PACKET)
+        {
+            serve(m_bearers[at], NrRlc::ALL);
+        }
     }
     if (process.segments.empty())
     {
@@ -397,20 +427,69 @@ void NrLink::FillBlock(NrHarqProcess& process, uint32_t maxTransmissions)
     }
     TakeTurns();
     ++m_busy;
-    m_counter.padding += bytes - used;
+    m_meter.CountContents(process, used);
+}
+
+void NrLink::FillDirect(NrHarqProcess& process, const NrDirectCost& cost, uint32_t maxTransmissions)
+{
+    process.segments.clear();
+    process.maxTransmissions = 1;
+    double room = cost.GetRoom(process.elements);
+    for (const std::size_t at : m_order)
+    {
+        Bearer& bearer = m_bearers[at];
+        if (bearer.flow.delivery == process.delivery)
+        {
+            const std::size_t before = process.segments.size();
+            room -= bearer.rlc->FillDirect(room, cost, process.segments);
+            AllowTransmissions(process, before, bearer.flow, maxTransmissions);
+        }
+    }
+    if (process.segments.empty())
+    {
+        return;
+    }
+    uint32_t headers = 0;
+    uint32_t contents = 0;
     for (const auto& segment : process.segments)
     {
-        // What RLC sends again is no new byte of the packet or of its PDCP header.
-        const bool fresh = segment.offset == 0 && segment.again == 0;
-        const uint32_t pdcp = fresh ? segment.sdu->pdcpHeader : 0;
-        m_counter.mac_header += segment.macHeader;
-        m_counter.rlc_header += segment.rlcHeader;
-        m_counter.rlc_status += segment.bytes == 0 ? segment.rlcHeader : 0;
-        m_counter.pdcp_header += pdcp;
-        m_counter.retransmitted += segment.again;
-        m_counter.rlc_retransmitted += segment.again;
-        m_counter.sdu_sent += segment.bytes - segment.again - pdcp;
+        const uint32_t head = segment.sdu->GetProtected(segment.offset, segment.bytes);
+        headers += segment.macHeader + segment.rlcHeader + head;
+        contents += segment.bytes - head;
     }
+    process.headerBits = 8 * headers;
+    process.headerElements = cost.GetHeaderElements(headers);
+    process.contentBytes = cost.GetContentBytes(process.elements - process.headerElements);
+    process.tbsBits = 8 * (headers + process.contentBytes);
+    TakeTurns();
+    ++m_busy;
+    m_meter.CountContents(process, headers + contents);
+}
+
+void NrLink::AllowTransmissions(NrHarqProcess& process,
+                                std::size_t first,
+                                const NrFlowConfig& flow,
+                                uint32_t usual)
+{
+    const uint32_t most = flow.maxHarqTx > 0 ? flow.maxHarqTx : usual;
+    const uint32_t less = flow.lessHarqTx > 0 ? flow.lessHarqTx : most;
+    for (std::size_t i = first; i < process.segments.size(); ++i)
+    {
+        const bool important = process.segments[i].sdu->importance >= flow.importantFrom;
+        process.maxTransmissions = std::max(process.maxTransmissions, important ? most : less);
+    }
+}
+
+cosim::sim::Delivery NrLink::GetHeadDelivery() const
+{
+    for (const std::size_t at : m_order)
+    {
+        if (m_bearers[at].rlc->GetHead() != nullptr)
+        {
+            return m_bearers[at].flow.delivery;
+        }
+    }
+    return Delivery::PACKET;
 }
 
 void NrLink::EarnCredits()
@@ -444,21 +523,7 @@ void NrLink::TakeTurns()
 
 void NrLink::CountTransmission(const NrHarqProcess& process, double sinrDb, bool decoded)
 {
-    const uint32_t bytes = process.tbsBits / 8;
-    m_counter.phy += bytes;
-    if (process.transmissions > 1)
-    {
-        m_counter.retransmitted += bytes;
-    }
-    for (const auto& segment : process.segments)
-    {
-        segment.sdu->airBytes += segment.macHeader + segment.rlcHeader + segment.bytes;
-    }
-    ++m_period.blocks;
-    m_period.lost += !decoded;
-    m_period.mcsSum += process.mcs;
-    m_period.sinrSum += sinrDb;
-    m_period.prbs += process.prbs;
+    m_meter.CountTransmission(process, sinrDb, decoded);
 }
 
 void NrLink::Receive(const NrHarqProcess& process)
@@ -490,12 +555,13 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
     record.flow = sdu->flow;
     record.ue = m_ue;
     record.cell = m_cell;
-    record.direction = m_counter.direction;
+    record.direction = static_cast<uint32_t>(m_uplink ? Direction::UPLINK : Direction::DOWNLINK);
     record.event = static_cast<uint32_t>(event);
     record.reason =
         static_cast<uint32_t>(event == PacketEvent::DELIVER ? PacketReason::NONE : sdu->reason);
     record.bytes = sdu->bytes;
     record.air_bytes = final ? sdu->airBytes : 0;
+    record.air_elements = final ? sdu->airElements : 0.0;
     m_sink->Packet(record);
     if (sdu->share > 0.0)
     {
@@ -514,61 +580,25 @@ void NrLink::OnSdu(const NrSduPtr& sdu, PacketEvent event)
             m_covered.erase(sdu->messageId);
         }
     }
-    const uint64_t sentBytes = sdu->sent > sdu->pdcpHeader ? sdu->sent - sdu->pdcpHeader : 0;
     if (event == PacketEvent::DELIVER)
     {
-        m_counter.sdu_delivered += sdu->bytes;
-        m_period.deliveredBytes += sdu->bytes;
-        m_period.delaysMs.push_back((Simulator::Now() - sdu->enqueued).GetSeconds() * 1e3);
+        m_meter.CountDelivered(*sdu);
         m_deliver(sdu->packet);
-    }
-    else if (event == PacketEvent::DROP && sdu->reason == PacketReason::SIMULATION_END)
-    {
-        m_counter.sdu_in_flight += sentBytes;
     }
     else if (event == PacketEvent::DROP)
     {
-        m_counter.sdu_lost += sentBytes;
+        m_meter.CountDropped(*sdu);
     }
 }
 
 void NrLink::EmitKpi(Time end, double seconds)
 {
-    cosim::sim::KpiRecord record{};
-    const double blocks = static_cast<double>(m_period.blocks);
-    auto& delays = m_period.delaysMs;
-    record.t_s = end.GetSeconds();
-    record.cell = m_cell;
-    record.ue = m_ue;
-    record.direction = m_counter.direction;
-    record.prb_used = m_period.prbs;
-    record.throughput_bps = 8.0 * static_cast<double>(m_period.deliveredBytes) / seconds;
-    const bool any = m_period.blocks > 0;
-    record.bler = any ? static_cast<double>(m_period.lost) / blocks : NAN;
-    record.mcs_mean = any ? static_cast<double>(m_period.mcsSum) / blocks : NAN;
-    record.sinr_db = any ? m_period.sinrSum / blocks : NAN;
+    uint64_t queued = 0;
     for (const Bearer& bearer : m_bearers)
     {
-        record.queue_bytes += bearer.rlc->GetQueuedBytes();
+        queued += bearer.rlc->GetQueuedBytes();
     }
-    record.delay_ms_mean = NAN;
-    record.delay_ms_p95 = NAN;
-    if (!delays.empty())
-    {
-        double sum = 0.0;
-        for (const double delay : delays)
-        {
-            sum += delay;
-        }
-        record.delay_ms_mean = sum / static_cast<double>(delays.size());
-        // Nearest rank: the smallest value that 95 % do not exceed.
-        const auto rank =
-            static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(delays.size())) - 1);
-        std::nth_element(delays.begin(), delays.begin() + static_cast<long>(rank), delays.end());
-        record.delay_ms_p95 = delays[rank];
-    }
-    m_sink->Kpi(record);
-    m_period = Period{};
+    m_sink->Kpi(m_meter.TakePeriod(end, seconds, queued));
 }
 
 void NrLink::Finish(uint64_t appBytes, uint64_t appHeaderBytes)
@@ -601,9 +631,7 @@ void NrLink::Finish(uint64_t appBytes, uint64_t appHeaderBytes)
             bearer.pdcp->Flush();
         }
     }
-    m_counter.app_delivered = appBytes;
-    m_counter.ip_udp_header = appHeaderBytes;
-    m_sink->Counter(m_counter);
+    m_sink->Counter(m_meter.GetCounters(appBytes, appHeaderBytes));
 }
 
 bool NrLink::HasBlocks() const

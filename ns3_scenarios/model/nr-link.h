@@ -5,6 +5,7 @@
 #include "nr-five-qi.h"
 #include "nr-harq-process.h"
 #include "nr-link-adaptation.h"
+#include "nr-link-meter.h"
 #include "nr-packet-filter.h"
 #include "nr-pdcp.h"
 #include "nr-rlc-status.h"
@@ -47,6 +48,7 @@ struct NrFlowConfig
     Time reordering;                //!< t-Reordering, 0 for the mode's default
     Time discardTimer;              //!< PDCP's discard timer, 0 for none
     uint32_t queueBytes{0};         //!< queue limit, 0 for the default
+    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< how contents get through
 };
 
 /**
@@ -156,6 +158,20 @@ class NrLink : public Object
     void FillBlock(NrHarqProcess& process, uint32_t maxTransmissions);
 
     /**
+     * Fills a new transport block of direct delivery.
+     *
+     * \param process an idle process whose delivery and elements are set
+     * \param cost what bytes cost
+     * \param maxTransmissions of flows that have no number of their own
+     */
+    void FillDirect(NrHarqProcess& process, const NrDirectCost& cost, uint32_t maxTransmissions);
+
+    /**
+     * \return how what is sent next is delivered: a block has contents of one kind
+     */
+    cosim::sim::Delivery GetHeadDelivery() const;
+
+    /**
      * Counts a transmission of a block and what it costs its packets.
      *
      * \param process the process, its transmissions already raised
@@ -223,23 +239,18 @@ class NrLink : public Object
         Time creditTime;    //!< when that was counted
     };
 
-    /// Sums over a period.
-    struct Period
-    {
-        uint64_t deliveredBytes{0};   //!< IP bytes
-        uint64_t blocks{0};           //!< transmissions
-        uint64_t lost{0};             //!< of these not decoded
-        uint64_t mcsSum{0};           //!< of their MCS indices
-        double sinrSum{0.0};          //!< of their effective SINRs in dB
-        uint32_t prbs{0};             //!< PRBs used
-        std::vector<double> delaysMs; //!< of delivered packets
-    };
-
     /**
      * \param packet an IP packet
      * \return the bearer for it
      */
     Bearer& Classify(Ptr<const Packet> packet);
+
+    /// Raises a block's transmissions to what the flow of its last pieces, from a first one on,
+    /// may.
+    static void AllowTransmissions(NrHarqProcess& process,
+                                   std::size_t first,
+                                   const NrFlowConfig& flow,
+                                   uint32_t usual);
 
     /// Lets the next of the bearers of a priority come first in the next block: equal priorities
     /// are served equally (TS 38.321 clause 5.4.3.1.3).
@@ -277,8 +288,7 @@ class NrLink : public Object
     std::vector<std::size_t> m_order;               //!< bearers as they are served next
     std::vector<NrHarqProcess> m_processes;         //!< HARQ
     Ptr<NrLinkAdaptation> m_adaptation;             //!< MCS choice
-    cosim::sim::CounterRecord m_counter{};          //!< bytes over the run
-    Period m_period;                                //!< sums since the last KPI record
+    NrLinkMeter m_meter;                            //!< counts all of it
     double m_averageRate{0.0};                      //!< bytes a slot
     uint32_t m_busy{0};                             //!< processes in use
     uint32_t m_processCount{0};                     //!< HARQ processes

@@ -22,7 +22,7 @@ TypeId NrMessageTag::GetInstanceTypeId() const
 
 uint32_t NrMessageTag::GetSerializedSize() const
 {
-    return 8 + 8 + 8 + 8;
+    return 8 + 8 + 8 + 8 + 4 + 4;
 }
 
 void NrMessageTag::Serialize(TagBuffer buffer) const
@@ -31,6 +31,8 @@ void NrMessageTag::Serialize(TagBuffer buffer) const
     buffer.WriteDouble(m_importance);
     buffer.WriteDouble(m_share);
     buffer.WriteU64(static_cast<uint64_t>(m_deadline.GetTimeStep()));
+    buffer.WriteU32(m_packet);
+    buffer.WriteU32(m_headerBytes);
 }
 
 void NrMessageTag::Deserialize(TagBuffer buffer)
@@ -39,6 +41,8 @@ void NrMessageTag::Deserialize(TagBuffer buffer)
     m_importance = buffer.ReadDouble();
     m_share = buffer.ReadDouble();
     m_deadline = TimeStep(buffer.ReadU64());
+    m_packet = buffer.ReadU32();
+    m_headerBytes = buffer.ReadU32();
 }
 
 void NrMessageTag::Print(std::ostream& os) const

@@ -31,6 +31,8 @@ class NrMessageTag : public Tag
     double m_importance{0.0};     //!< PDU-set importance, 0 least
     double m_share{0.0};          //!< share of the message's units in the packet, 0 unknown
     Time m_deadline{Time::Max()}; //!< when the packet becomes useless
+    uint32_t m_packet{0};         //!< number of the packet in the message
+    uint32_t m_headerBytes{0};    //!< of the UDP payload, at its beginning
 };
 
 } // namespace ns3

@@ -2,7 +2,6 @@
 #include "nr-ran.h"
 
 #include "nr-pf-scheduler.h"
-#include "nr-tbs.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -13,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 
 namespace ns3
@@ -26,9 +24,6 @@ namespace
 
 constexpr double BOLTZMANN_J_PER_K = 1.380649e-23;
 constexpr double TEMPERATURE_K = 290.0;
-
-/// 2 bytes of MAC subheader, 2 of RLC, 3 of PDCP, and something to carry.
-constexpr uint32_t LEAST_BLOCK_BITS = 8 * 10;
 
 double FromDb(double db)
 {
@@ -174,7 +169,13 @@ TypeId NrRan::GetTypeId()
                           "SINR of every PRB, at each of their transmissions",
                           DoubleValue(0.0),
                           MakeDoubleAccessor(&NrRan::m_truthFraction),
-                          MakeDoubleChecker<double>(0.0, 1.0));
+                          MakeDoubleChecker<double>(0.0, 1.0))
+            .AddAttribute("HeaderBackoff",
+                          "With flows that deliver bits or symbols: MCS indices of a block's "
+                          "headers below the chosen one",
+                          UintegerValue(6),
+                          MakeUintegerAccessor(&NrRan::m_headerBackoff),
+                          MakeUintegerChecker<uint32_t>(0, 28));
     return tid;
 }
 
@@ -448,366 +449,6 @@ void NrRan::Measure()
             ue.links[uplink]->GetLinkAdaptation()->Report(m_slot, std::move(sinr), layers);
         }
     }
-}
-
-uint32_t NrRan::GetLeastPrbs(uint8_t mcs, uint32_t symbols) const
-{
-    uint32_t prbs = 1;
-    while (prbs < m_carrier->GetPrbs() &&
-           m_carrier->GetTransportBlockBits(prbs, symbols, 1, mcs) < LEAST_BLOCK_BITS)
-    {
-        ++prbs;
-    }
-    return prbs;
-}
-
-void NrRan::WidenNarrowShares(uint32_t prbs, uint32_t symbols)
-{
-    uint32_t spare = prbs - std::accumulate(m_shares.begin(), m_shares.end(), 0U);
-    for (std::size_t i = 0; i < m_shares.size(); ++i)
-    {
-        uint32_t& share = m_shares[i];
-        const uint8_t mcs = m_candidates[i].lowestMcs;
-        if (share == 0 ||
-            m_carrier->GetTransportBlockBits(share, symbols, 1, mcs) >= LEAST_BLOCK_BITS)
-        {
-            continue;
-        }
-        const uint32_t least = GetLeastPrbs(mcs, symbols);
-        // Too narrow for headers and a byte: take what is left over, or leave it to the others.
-        spare += share;
-        share = spare >= least ? least : 0;
-        spare -= share;
-    }
-}
-
-double NrRan::GetBytesPerPrb(uint32_t symbols, const NrTransportFormat& format) const
-{
-    constexpr uint32_t SAMPLE_PRBS = 10; // TBS is quantised: one PRB alone would mislead
-    return m_carrier->GetTransportBlockBits(SAMPLE_PRBS, symbols, format.layers, format.mcs) /
-           (8.0 * SAMPLE_PRBS);
-}
-
-void NrRan::DescribeGroups(uint32_t groups, uint32_t firstPrb, uint32_t symbols, bool uplink)
-{
-    const uint32_t prbs = m_carrier->GetPrbs() - firstPrb;
-    groups = std::min(groups, prbs);
-    m_groups.clear();
-    for (const NrCandidate& candidate : m_candidates)
-    {
-        auto adaptation = m_ues[candidate.ue].links[uplink]->GetLinkAdaptation();
-        for (uint32_t group = 0; group < groups; ++group)
-        {
-            const uint32_t first = group * prbs / groups;
-            const uint32_t width = (group + 1) * prbs / groups - first;
-            const auto format =
-                adaptation->SelectPart(m_slot, *m_phy, 0.0, firstPrb + first, width);
-            m_groups.push_back(static_cast<float>(GetBytesPerPrb(symbols, format)));
-        }
-    }
-    for (std::size_t i = 0; i < m_candidates.size(); ++i)
-    {
-        m_candidates[i].groupBytesPerPrb =
-            std::span<const float>(m_groups).subspan(i * groups, groups);
-    }
-}
-
-double NrRan::SendNewBlock(uint32_t number,
-                           bool uplink,
-                           const NrTransportFormat& format,
-                           uint32_t firstPrb,
-                           uint32_t prbs,
-                           uint32_t symbols,
-                           bool backedOff)
-{
-    Ue& ue = m_ues[number];
-    NrLink& link = *ue.links[uplink];
-    NrHarqProcess* const process = link.GetIdleProcess();
-    if (process == nullptr)
-    {
-        return 0.0;
-    }
-    process->mcs = format.mcs;
-    process->layers = format.layers;
-    process->backedOff = backedOff;
-    process->prbs = prbs;
-    process->symbols = symbols;
-    process->tbsBits = m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
-    process->transmissions = 0;
-    process->sinr.clear();
-    link.FillBlock(*process, m_maxHarqTx);
-    if (process->segments.empty())
-    {
-        return 0.0;
-    }
-    if (uplink)
-    {
-        process->report = ue.buffer.Sent(process->tbsBits / 8, link.GetDemandBytes());
-    }
-    Transmit(number, uplink, *process, firstPrb);
-    return process->tbsBits / 8.0;
-}
-
-uint32_t NrRan::ServeConfiguredGrants(uint32_t cell, uint32_t symbols, uint32_t nextPrb)
-{
-    if (m_configuredPeriod == 0)
-    {
-        return nextPrb;
-    }
-    for (const uint32_t number : m_cells[cell].ues)
-    {
-        Ue& ue = m_ues[number];
-        // Every UE has its own slot of the period; one that is no uplink slot is left out.
-        if ((m_slot + number) % m_configuredPeriod != 0)
-        {
-            continue;
-        }
-        NrLink& link = *ue.links[1];
-        const auto format = link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0);
-        const double needed = std::ceil(m_configuredBytes / GetBytesPerPrb(symbols, format));
-        const double reach = std::max(std::floor(m_uplinkPower.GetReach(ue.gain)), 1.0);
-        const auto prbs = static_cast<uint32_t>(
-            std::clamp(std::min(needed, reach), 1.0, double(m_carrier->GetPrbs() - nextPrb)));
-        if (nextPrb >= m_carrier->GetPrbs())
-        {
-            break;
-        }
-        if (link.GetDemandBytes() > 0)
-        {
-            SendNewBlock(number, true, format, nextPrb, prbs, symbols, false);
-        }
-        nextPrb += prbs;
-    }
-    return nextPrb;
-}
-
-void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
-{
-    uint32_t nextPrb = 0;
-    const uint32_t prbs = m_carrier->GetPrbs();
-    NrScheduler& scheduler = *m_cells[cell].schedulers[uplink];
-    const bool wantsQueue = scheduler.WantsQueue();
-    m_candidates.clear();
-    for (const uint32_t number : m_cells[cell].ues)
-    {
-        Ue& ue = m_ues[number];
-        NrLink& link = *ue.links[uplink];
-        if (!link.HasBlocks())
-        {
-            continue;
-        }
-        // Retransmissions first. They keep their PRBs and need as many symbols as the first one
-        // had.
-        for (NrHarqProcess& process : link.GetProcesses())
-        {
-            if (process.state == NrHarqProcess::State::RETRANSMIT && process.symbols <= symbols &&
-                process.prbs <= prbs - nextPrb)
-            {
-                Transmit(number, uplink, process, nextPrb);
-                nextPrb += process.prbs;
-            }
-        }
-    }
-    if (uplink)
-    {
-        nextPrb = ServeConfiguredGrants(cell, symbols, nextPrb);
-    }
-    for (const uint32_t number : m_cells[cell].ues)
-    {
-        Ue& ue = m_ues[number];
-        NrLink& link = *ue.links[uplink];
-        NrCandidate candidate;
-        candidate.ue = number;
-        link.Describe(candidate, wantsQueue);
-        if (uplink)
-        {
-            candidate.demandBytes = ue.buffer.GetKnownBytes(m_slot, candidate.demandBytes);
-        }
-        if (candidate.demandBytes == 0 || link.GetIdleProcess() == nullptr)
-        {
-            continue;
-        }
-        candidate.maxPrbs = prbs;
-        if (uplink)
-        {
-            // More PRBs than the power reaches would only thin it out.
-            const double reach = m_uplinkPower.GetReach(ue.gain);
-            const uint32_t least = GetLeastPrbs(m_phy->GetLowestMcs(), symbols);
-            candidate.maxPrbs =
-                std::max(least, static_cast<uint32_t>(std::clamp(reach, 1.0, double(prbs))));
-        }
-        const auto format =
-            BackOff(link.GetLinkAdaptation()->Select(m_slot, *m_phy, 0.0), candidate);
-        candidate.bytesPerPrb = GetBytesPerPrb(symbols, format);
-        candidate.layers = format.layers;
-        // The uplink's power is spread over the share, so its MCS may yet fall.
-        candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
-        candidate.averageRate = link.GetAverageRate();
-        m_candidates.push_back(candidate);
-    }
-    const uint32_t groups = scheduler.GetGroups(m_candidates.size());
-    if (groups > 0 && nextPrb < prbs)
-    {
-        DescribeGroups(groups, nextPrb, symbols, uplink);
-    }
-    m_shares.assign(m_candidates.size(), 0);
-    scheduler.Share(m_candidates, prbs - nextPrb, m_shares);
-    WidenNarrowShares(prbs - nextPrb, symbols);
-    const auto places = scheduler.GetPlaces();
-    m_served.assign(m_candidates.size(), 0.0);
-    for (std::size_t place = 0; place < m_candidates.size(); ++place)
-    {
-        const std::size_t at = places.empty() ? place : places[place];
-        const uint32_t share = m_shares[at];
-        if (share == 0)
-        {
-            continue;
-        }
-        const uint32_t number = m_candidates[at].ue;
-        const Ue& ue = m_ues[number];
-        const double penaltyDb = uplink ? 10.0 * std::log10(m_uplinkPower.GetTarget(ue.gain) /
-                                                            m_uplinkPower.GetPower(ue.gain, share))
-                                        : 0.0;
-        NrLinkAdaptation& adaptation = *ue.links[uplink]->GetLinkAdaptation();
-        const auto chosen = groups > 0
-                                ? adaptation.SelectPart(m_slot, *m_phy, penaltyDb, nextPrb, share)
-                                : adaptation.Select(m_slot, *m_phy, penaltyDb);
-        const auto format = BackOff(chosen, m_candidates[at]);
-        m_served[at] =
-            SendNewBlock(number, uplink, format, nextPrb, share, symbols, format.mcs < chosen.mcs);
-        nextPrb += m_served[at] > 0.0 ? share : 0;
-    }
-    std::size_t at = 0;
-    for (const uint32_t number : m_cells[cell].ues)
-    {
-        const bool asked = at < m_candidates.size() && m_candidates[at].ue == number;
-        m_ues[number].links[uplink]->UpdateAverage(asked ? m_served[at++] : 0.0);
-    }
-}
-
-NrTransportFormat NrRan::BackOff(NrTransportFormat format, const NrCandidate& candidate) const
-{
-    const uint32_t lowest = m_phy->GetLowestMcs();
-    if (candidate.mcsBackoff > 0 && format.mcs > lowest)
-    {
-        format.mcs = static_cast<uint8_t>(std::max(
-            static_cast<int>(lowest), static_cast<int>(format.mcs) - candidate.mcsBackoff));
-    }
-    return format;
-}
-
-void NrRan::Transmit(uint32_t number, bool uplink, NrHarqProcess& process, uint32_t firstPrb)
-{
-    Ue& ue = m_ues[number];
-    const double power = uplink ? m_uplinkPower.GetPower(ue.gain, process.prbs) : m_gnbPower;
-    if (uplink)
-    {
-        m_interference->NoteUplink(ue.cell, number, firstPrb, process.prbs, power);
-    }
-    else
-    {
-        m_interference->NoteDownlink(ue.cell, firstPrb, process.prbs, power);
-    }
-    ++process.transmissions;
-    process.state = NrHarqProcess::State::SENT;
-    const uint64_t earliest = m_slot + m_k1Slots;
-    process.feedbackSlot = uplink ? earliest : m_carrier->GetFeedbackSlot(earliest);
-    m_now.push_back({number, uplink, &process, firstPrb, power});
-}
-
-void NrRan::Decode(const Transmission& t)
-{
-    NrHarqProcess& process = *t.process;
-    const Ue& ue = m_ues[t.ue];
-    m_sinr.resize(std::size_t{process.prbs} * process.layers);
-    m_noise.assign(process.prbs, t.uplink ? m_gnbNoise : m_ueNoise);
-    if (t.uplink)
-    {
-        m_interference->AddUplink(ue.cell, t.firstPrb, m_noise);
-    }
-    else
-    {
-        m_interference->AddDownlink(t.ue, ue.cell, t.firstPrb, m_noise);
-    }
-    for (uint32_t layer = 0; layer < process.layers; ++layer)
-    {
-        const auto gains = m_channel->GetGains(ue.cell, t.ue, layer);
-        for (uint32_t i = 0; i < process.prbs; ++i)
-        {
-            m_sinr[layer * process.prbs + i] =
-                static_cast<float>(t.power / process.layers * gains[t.firstPrb + i] / m_noise[i]);
-        }
-    }
-    const double sinr = m_phy->GetEffectiveSinr(m_sinr, process.mcs);
-    process.sinr.push_back(static_cast<float>(sinr));
-    const double combined =
-        process.transmissions == 1
-            ? sinr
-            : m_phy->GetCombinedSinr(
-                  process.mcs,
-                  m_combining->Combine(
-                      process.sinr,
-                      m_carrier->GetCodeRate(process.mcs),
-                      NrSegment(process.tbsBits, m_carrier->GetCodeRate(process.mcs)).baseGraph));
-    const double bler =
-        m_phy->GetBler(process.mcs, process.tbsBits, 10.0 * std::log10(std::max(combined, 1e-20)));
-    if (process.transmissions == 1 || !m_harqMemory)
-    {
-        process.draw = m_draw->GetValue();
-    }
-    process.decoded = process.draw >= bler;
-    const double sinrDb = 10.0 * std::log10(std::max(sinr, 1e-20));
-    NrLink& link = *ue.links[t.uplink];
-    link.CountTransmission(process, sinrDb, process.decoded);
-    if (m_slotTrace)
-    {
-        cosim::sim::SlotRecord record{};
-        record.t_s = Simulator::Now().GetSeconds();
-        record.cell = m_firstCell + ue.cell;
-        record.direction = t.uplink;
-        record.ue = t.ue;
-        record.tbs_bits = process.tbsBits;
-        record.prb_first = static_cast<uint16_t>(t.firstPrb);
-        record.prb_count = static_cast<uint16_t>(process.prbs);
-        record.layers = process.layers;
-        record.mcs = process.mcs;
-        record.harq_process = static_cast<uint8_t>(&process - link.GetProcesses().data());
-        record.redundancy_version = m_combining->GetRedundancyVersion(process.transmissions);
-        record.sinr_eff_db = static_cast<float>(sinrDb);
-        record.bler_predicted = static_cast<float>(bler);
-        record.ack = process.decoded;
-        m_sink->Slot(record);
-    }
-    if (process.transmissions == 1)
-    {
-        process.chosen = m_truthSampler.Take(m_truthFraction);
-        process.elementSinr.clear();
-    }
-    if (process.chosen)
-    {
-        process.elementSinr.insert(process.elementSinr.end(), m_sinr.begin(), m_sinr.end());
-        EmitTruth(t, sinrDb, bler);
-    }
-}
-
-void NrRan::EmitTruth(const Transmission& t, double sinrDb, double bler) const
-{
-    const NrHarqProcess& process = *t.process;
-    cosim::sim::TruthRecord record{};
-    record.t_s = Simulator::Now().GetSeconds();
-    record.cell = m_firstCell + m_ues[t.ue].cell;
-    record.direction = t.uplink;
-    record.ue = t.ue;
-    record.tbs_bits = process.tbsBits;
-    record.elements = m_carrier->GetDataElements(process.symbols);
-    record.prb_count = static_cast<uint16_t>(process.prbs);
-    record.layers = process.layers;
-    record.mcs = process.mcs;
-    record.sinr_eff_db = static_cast<float>(sinrDb);
-    record.bler_predicted = static_cast<float>(bler);
-    record.ack = process.decoded;
-    record.transmission = process.transmissions;
-    m_sink->Truth(record, process.elementSinr);
 }
 
 void NrRan::Finish(const std::function<uint64_t(uint32_t, bool)>& appBytes,

@@ -312,6 +312,54 @@ class NrRan : public Object
      */
     void EmitTruth(const Transmission& transmission, double sinrDb, double bler) const;
 
+    /// \return block error rate of a process after all its transmissions
+    double GetBler(const NrHarqProcess& process) const;
+
+    /// Adds a transmission's SINRs to those of a process of direct delivery.
+    /// \return error rate of its headers after all its transmissions
+    double GetHeaderBler(NrHarqProcess& process) const;
+
+    /**
+     * Records a block of direct delivery whose headers were decoded.
+     *
+     * \param transmission the transmission
+     */
+    void EmitDirect(const Transmission& transmission) const;
+
+    /// \return the MCS of headers beside contents of another
+    uint8_t GetHeaderMcs(uint8_t mcs) const;
+
+    /// \return what bytes of a block of direct delivery cost
+    NrDirectCost GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) const;
+
+    /**
+     * Describes what a candidate of direct delivery needs.
+     *
+     * \param candidate its bytesPerPrb, demandBytes, leastPrbs and maxPrbs are set
+     * \param uplink direction
+     * \param format of its block
+     * \param symbols data symbols of the slot
+     */
+    void DescribeDirect(NrCandidate& candidate,
+                        bool uplink,
+                        const NrTransportFormat& format,
+                        uint32_t symbols) const;
+
+    /**
+     * \param candidate of direct delivery
+     * \param uplink direction
+     * \param symbols data symbols of the slot
+     * \param contentBytes of its first packet that must fit beside the headers
+     * \return PRBs that they take, more than there are if they do not fit
+     */
+    uint32_t GetDirectPrbs(const NrCandidate& candidate,
+                           bool uplink,
+                           uint32_t symbols,
+                           uint32_t contentBytes) const;
+
+    /// \return SINR that is lost by spreading a UE's power over PRBs, in dB
+    double GetSpreadingDb(const Ue& ue, uint32_t prbs) const;
+
     Ptr<NrCarrier> m_carrier;                        //!< the carrier
     Ptr<NrPhyAbstraction> m_phy;                     //!< error model
     Ptr<NrChannelSource> m_channel;                  //!< gains
@@ -371,6 +419,7 @@ class NrRan : public Object
     bool m_slotTrace{true};           //!< whether blocks are recorded
     bool m_forward{true};             //!< whether queues are forwarded at a handover
     double m_truthFraction{0.0};      //!< of blocks given to truth replay
+    uint32_t m_headerBackoff{0};      //!< MCS indices (direct delivery)
     NrTruthSampler m_truthSampler;    //!< chooses them
 };
 

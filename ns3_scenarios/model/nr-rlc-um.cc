@@ -66,21 +66,63 @@ uint32_t NrRlcUm::Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint
             segment.bytes = std::min(room - headers, left - 1);
         }
         used += segment.macHeader + segment.rlcHeader + segment.bytes;
-        sdu->sent += segment.bytes;
-        ++sdu->segmentsUnderWay;
-        m_queuedBytes -= segment.bytes;
-        if (!sdu->started)
-        {
-            sdu->started = true;
-            m_callback(sdu, PacketEvent::DEQUEUE);
-        }
-        if (sdu->sent == sdu->Size())
-        {
-            m_queue.pop_front();
-        }
-        segments.push_back(std::move(segment));
+        Take(std::move(segment), segments);
     }
     return used;
+}
+
+double NrRlcUm::FillDirect(double elements,
+                           const NrDirectCost& cost,
+                           std::vector<NrRlcSegment>& segments)
+{
+    double used = 0.0;
+    while (!m_queue.empty())
+    {
+        const NrSduPtr sdu = m_queue.front();
+        const bool first = sdu->sent == 0;
+        const uint32_t left = sdu->Size() - sdu->sent;
+        const uint32_t head = sdu->GetProtected(sdu->sent, left);
+        NrRlcSegment segment{sdu, sdu->sent, left, RlcHeader(first, true), 0, this};
+        segment.macHeader = GetMacHeader(segment.rlcHeader + left);
+        uint32_t headers = segment.macHeader + segment.rlcHeader + head;
+        if (used + cost.GetElements(headers, left - head) > elements)
+        {
+            // A piece: all of the headers, and of the contents whole symbols, two bytes each.
+            segment.rlcHeader = RlcHeader(first, false);
+            segment.macHeader = GetMacHeader(segment.rlcHeader + left);
+            headers = segment.macHeader + segment.rlcHeader + head;
+            const double room = elements - used - cost.GetElements(headers, 0);
+            const uint32_t fits = room > 0.0 ? cost.GetContentBytes(room) : 0;
+            const uint32_t content = std::min(fits, std::max(left - head, 1U) - 1) & ~1U;
+            if (content == 0)
+            {
+                break;
+            }
+            segment.bytes = head + content;
+        }
+        segment.elements = cost.GetElements(headers, segment.bytes - head);
+        used += segment.elements;
+        Take(std::move(segment), segments);
+    }
+    return used;
+}
+
+void NrRlcUm::Take(NrRlcSegment segment, std::vector<NrRlcSegment>& segments)
+{
+    NrSdu& sdu = *segment.sdu;
+    sdu.sent += segment.bytes;
+    ++sdu.segmentsUnderWay;
+    m_queuedBytes -= segment.bytes;
+    if (!sdu.started)
+    {
+        sdu.started = true;
+        m_callback(segment.sdu, PacketEvent::DEQUEUE);
+    }
+    if (sdu.sent == sdu.Size())
+    {
+        m_queue.pop_front();
+    }
+    segments.push_back(std::move(segment));
 }
 
 void NrRlcUm::Receive(const NrRlcSegment& segment)

@@ -26,11 +26,17 @@ class NrRlcUm : public NrRlc
     static TypeId GetTypeId();
 
     uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) override;
+    double FillDirect(double elements,
+                      const NrDirectCost& cost,
+                      std::vector<NrRlcSegment>& segments) override;
     void Receive(const NrRlcSegment& segment) override;
     void Lose(const NrRlcSegment& segment, cosim::sim::PacketReason reason) override;
     void Reestablish(bool forward) override;
 
   private:
+    /// Takes a piece out of the queue's first packet into a block.
+    void Take(NrRlcSegment segment, std::vector<NrRlcSegment>& segments);
+
     /**
      * Reports a packet's fate once, when nothing of it is under way any more.
      *

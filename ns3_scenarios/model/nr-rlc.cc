@@ -51,6 +51,11 @@ void NrRlc::SetDiscard(bool late, bool timer)
     m_discardTimer = timer;
 }
 
+double NrRlc::FillDirect(double, const NrDirectCost&, std::vector<NrRlcSegment>&)
+{
+    return 0.0;
+}
+
 void NrRlc::Enqueue(const NrSduPtr& sdu)
 {
     sdu->enqueued = Simulator::Now();

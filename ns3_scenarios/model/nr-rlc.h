@@ -2,6 +2,7 @@
 #ifndef NR_RLC_H
 #define NR_RLC_H
 
+#include "nr-direct-cost.h"
 #include "nr-sdu.h"
 
 #include "ns3/object.h"
@@ -72,6 +73,18 @@ class NrRlc : public Object
      * \return bytes used, headers included
      */
     virtual uint32_t Fill(uint32_t bytes, std::vector<NrRlcSegment>& segments, uint32_t enough) = 0;
+
+    /**
+     * Fills what is left of a transport block of direct delivery. Only unacknowledged mode can.
+     *
+     * \param elements resource elements left
+     * \param cost what bytes cost
+     * \param segments where pieces are appended
+     * \return resource elements used
+     */
+    virtual double FillDirect(double elements,
+                              const NrDirectCost& cost,
+                              std::vector<NrRlcSegment>& segments);
 
     /**
      * Receives a piece of a transport block that was decoded.

@@ -2,6 +2,8 @@
 #ifndef NR_SCHEDULER_H
 #define NR_SCHEDULER_H
 
+#include "cosim/sim/records.hpp"
+
 #include "ns3/object.h"
 
 #include <cmath>
@@ -25,18 +27,23 @@ struct NrQueueItem
 /// A UE with new data, as a scheduler sees it.
 struct NrCandidate
 {
-    uint32_t ue{0};                     //!< UE number
-    double bytesPerPrb{0.0};            //!< what one PRB of this slot would carry at the UE's MCS
-    uint8_t lowestMcs{0};               //!< the MCS that its block may fall to
-    uint8_t layers{1};                  //!< spatial layers of its block
-    uint64_t demandBytes{0};            //!< that would empty its queues
-    uint32_t maxPrbs{0};                //!< PRBs at most (power limit in the uplink)
-    double averageRate{0.0};            //!< exponentially averaged bytes a slot
-    uint8_t priority{127};              //!< best (lowest) priority level among its flows with data
-    double headDelayS{0.0};             //!< age of its oldest packet in seconds
-    double headBudgetS{0.0};            //!< time left to that packet's deadline in seconds
-    double headImportance{0.0};         //!< PDU-set importance of that packet
-    uint8_t mcsBackoff{0};              //!< MCS indices to stay below the chosen one
+    uint32_t ue{0};             //!< UE number
+    double bytesPerPrb{0.0};    //!< what one PRB of this slot would carry at the UE's MCS
+    uint8_t lowestMcs{0};       //!< the MCS that its block may fall to
+    uint8_t layers{1};          //!< spatial layers of its block
+    uint64_t demandBytes{0};    //!< that would empty its queues
+    uint32_t maxPrbs{0};        //!< PRBs at most (power limit in the uplink)
+    double averageRate{0.0};    //!< exponentially averaged bytes a slot
+    uint8_t priority{127};      //!< best (lowest) priority level among its flows with data
+    double headDelayS{0.0};     //!< age of its oldest packet in seconds
+    double headBudgetS{0.0};    //!< time left to that packet's deadline in seconds
+    double headImportance{0.0}; //!< PDU-set importance of that packet
+    uint8_t mcsBackoff{0};      //!< MCS indices to stay below the chosen one
+    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< of what is sent next
+    uint64_t headerBytes{0};            //!< of the demand, headers (direct delivery)
+    uint32_t leastPrbs{0};              //!< that its first packet takes (direct delivery)
+    uint32_t headContentBytes{0};       //!< of its first packet, contents (direct delivery)
+    uint32_t headHeaderBytes{0};        //!< of its first packet (direct delivery)
     double delayBudgetS{0.3};           //!< packet delay budget of that packet's flow in seconds
     double lossTarget{1e-6};            //!< packet error rate that the flow tolerates
     double semanticValue{0.0};          //!< accuracy above chance per byte of the flow's messages

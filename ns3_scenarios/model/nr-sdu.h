@@ -7,6 +7,7 @@
 #include "ns3/nstime.h"
 #include "ns3/packet.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct NrSdu
     uint64_t messageId{0};        //!< semantic message or PDU set, 0 for none
     double importance{0.0};       //!< PDU-set importance
     double share{0.0};            //!< share of the message's units in it, 0 unknown
+    uint32_t packetNumber{0};     //!< of the packet in its message
+    uint32_t protectedBytes{0};   //!< of the PDCP PDU, at its beginning: headers (direct delivery)
     Time deadline{Time::Max()};   //!< useless afterwards
     Time discardAt{Time::Max()};  //!< expiry of PDCP's discard timer
     uint64_t count{0};            //!< PDCP COUNT, given when its first byte is sent
@@ -40,6 +43,7 @@ struct NrSdu
     uint32_t received{0};         //!< bytes (PDCP PDU) received (unacknowledged mode)
     uint32_t segmentsUnderWay{0}; //!< in transport blocks whose fate is open
     uint32_t airBytes{0};         //!< MAC, RLC and PDCP bytes spent, retransmissions too
+    double airElements{0.0};      //!< resource elements spent, see PacketRecord
     uint32_t highest{0};          //!< end of the received pieces (unacknowledged mode)
     Time gapSince{Time::Max()};   //!< start of t-Reassembly
     bool started{false};          //!< a byte of it was sent
@@ -53,6 +57,16 @@ struct NrSdu
     uint32_t Size() const
     {
         return bytes + pdcpHeader;
+    }
+
+    /**
+     * \param offset first byte of a piece
+     * \param count its bytes
+     * \return of these, the protected ones
+     */
+    uint32_t GetProtected(uint32_t offset, uint32_t count) const
+    {
+        return offset < protectedBytes ? std::min(count, protectedBytes - offset) : 0;
     }
 };
 
@@ -71,6 +85,7 @@ struct NrRlcSegment
     uint32_t again{0};      //!< of its bytes, those that RLC had sent before
     bool poll{false};       //!< asks for a status report (acknowledged mode)
     uint64_t sn{0};         //!< RLC sequence number, not wrapped (acknowledged mode)
+    double elements{0.0};   //!< resource elements that it takes (direct delivery)
 };
 
 } // namespace ns3

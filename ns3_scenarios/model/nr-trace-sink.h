@@ -64,6 +64,20 @@ class NrTraceSink : public SimpleRefCount<NrTraceSink>
     }
 
     /**
+     * \param record a transport block of direct delivery whose headers were decoded
+     * \param pieces the contents of packets in it
+     * \param sinr SINR (linear) of a resource element, one a layer and PRB, over all transmissions
+     */
+    virtual void Direct(const cosim::sim::DirectBlock& record,
+                        std::span<const cosim::sim::DirectPiece> pieces,
+                        std::span<const float> sinr)
+    {
+        (void)record;
+        (void)pieces;
+        (void)sinr;
+    }
+
+    /**
      * \param record a UDP payload that reached its application
      * \param data its bytes
      * \param bytes how many

@@ -39,6 +39,15 @@ void KeepingSink::Packet(const cosim::sim::PacketRecord& record)
     packets.push_back(record);
 }
 
+void KeepingSink::Direct(const cosim::sim::DirectBlock& record,
+                         std::span<const cosim::sim::DirectPiece> parts,
+                         std::span<const float> sinr)
+{
+    directSinr.assign(sinr.begin(), sinr.end());
+    direct.push_back(record);
+    pieces.insert(pieces.end(), parts.begin(), parts.end());
+}
+
 void KeepingSink::Counter(const cosim::sim::CounterRecord& record)
 {
     counters.push_back(record);
@@ -156,13 +165,15 @@ void NrTestBench::SendAt(Time at, uint32_t ue, uint32_t bytes, bool uplink)
         at, [this, ue, bytes, uplink] { ran->Enqueue(ue, uplink, Create<Packet>(bytes)); });
 }
 
-void NrTestBench::SendTagged(Time at, uint32_t ue, uint32_t bytes, uint16_t port, double importance)
+void NrTestBench::SendTagged(
+    Time at, uint32_t ue, uint32_t bytes, uint16_t port, double importance, uint32_t headerBytes)
 {
-    Simulator::Schedule(at, [this, ue, bytes, port, importance] {
+    Simulator::Schedule(at, [this, ue, bytes, port, importance, headerBytes] {
         auto packet = Create<Packet>(bytes);
         NrMessageTag tag;
         tag.m_messageId = 1;
         tag.m_importance = importance;
+        tag.m_headerBytes = headerBytes;
         packet->AddPacketTag(tag);
         UdpHeader udp;
         udp.SetDestinationPort(port);

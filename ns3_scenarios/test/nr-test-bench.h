@@ -21,10 +21,16 @@ class KeepingSink : public NrTraceSink
     void Slot(const cosim::sim::SlotRecord& record) override;
     void Packet(const cosim::sim::PacketRecord& record) override;
     void Counter(const cosim::sim::CounterRecord& record) override;
+    void Direct(const cosim::sim::DirectBlock& record,
+                std::span<const cosim::sim::DirectPiece> pieces,
+                std::span<const float> sinr) override;
 
     std::vector<cosim::sim::SlotRecord> slots;       //!< transport blocks
     std::vector<cosim::sim::PacketRecord> packets;   //!< packets
     std::vector<cosim::sim::CounterRecord> counters; //!< at the end
+    std::vector<cosim::sim::DirectBlock> direct;     //!< blocks of direct delivery
+    std::vector<cosim::sim::DirectPiece> pieces;     //!< of all of them, one after another
+    std::vector<float> directSinr;                   //!< of the latest of them
 };
 
 /// Two cells between which every UE walks: in dB, gains go from -90 to -120 and cross at half of
@@ -132,8 +138,14 @@ class NrTestBench
      * \param bytes of the UDP payload
      * \param port UDP destination port
      * \param importance PDU-set importance
+     * \param headerBytes of the payload, at its beginning, 0 if unknown
      */
-    void SendTagged(Time at, uint32_t ue, uint32_t bytes, uint16_t port, double importance);
+    void SendTagged(Time at,
+                    uint32_t ue,
+                    uint32_t bytes,
+                    uint16_t port,
+                    double importance,
+                    uint32_t headerBytes = 0);
 
     /**
      * \param seconds simulated time

@@ -80,6 +80,14 @@ def test_every_column_by_hand(run):
     assert row["goodput_per_mhz"] == pytest.approx(3 / 2.1 / 20)
 
 
+def test_elements_that_were_counted_come_before_those_by_bytes(make_run):
+    counted = [m | {"elements_air": 300.0} for m in MESSAGES[:2]]
+    counted.append(MESSAGES[2] | {"elements_air": None})
+    folder = make_run(messages=counted, slot_table=SLOTS, settings=[f"ues.count={UES}"])
+    # Two of 300, and one of 50 bytes at 26.88 elements each
+    assert semantic_table(folder).iloc[0]["symbols"] == pytest.approx((600 + 50 * 26.88) / 3)
+
+
 def test_one_answer_that_everybody_would_have_given_gains_nothing(run):
     row = semantic_table(run).iloc[1]
     assert (row["accuracy"], row["prior"], row["semantic_efficiency"]) == (1.0, 1.0, 0.0)

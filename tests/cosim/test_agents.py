@@ -182,9 +182,11 @@ def test_radio_facts_add_up_per_message():
         np.array([0.011, 0.012, 0.013, 0.014, 0.015]),
         np.array([True, True, True, False, False]),
         np.array([0, 0, 0, 40, 45]),
+        np.array([0.0, 0.0, 0.0, 150.5, 84.0]),
     )
     (message,) = ledger.close_until(math.inf)
     assert message.first_tx_s == 0.011 and message.bytes_air == 85
+    assert message.elements_air == 234.5
 
 
 def test_agents_of_ones_own_speak_both_ways_and_one_seed_gives_the_same_bytes(tmp_path):

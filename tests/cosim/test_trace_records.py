@@ -28,7 +28,7 @@ SLOT = np.dtype(
 PACKET = np.dtype(
     [("t_s", "<f8"), ("packet_id", "<u8"), ("message_id", "<u8"), ("flow", "<u4"), ("ue", "<u4"),
      ("cell", "<u4"), ("direction", "<u4"), ("event", "<u4"), ("reason", "<u4"), ("bytes", "<u4"),
-     ("air_bytes", "<u4")]
+     ("air_bytes", "<u4"), ("air_elements", "<f8")]
 )  # fmt: skip
 KPI = np.dtype(
     [("t_s", "<f8"), ("cell", "<u4"), ("ue", "<u4"), ("direction", "<u4"), ("prb_used", "<u4"),
@@ -52,8 +52,8 @@ def test_records_become_rows(tmp_path):
     slots[0] = (0.5, 0, 1, 3, 1234, 2, 10, 1, 9, 4, 2, 7.5, 0.25, 1, 0)
     slots[1] = (0.5005, 0, 0, 2, 99, 0, 51, 2, 28, 15, 0, np.nan, 1.0, 0, 0)
     packets = np.zeros(2, PACKET)
-    packets[0] = (0.1, 7, (2 << 32) | 1, 2, 3, 0, 1, 3, 0, 228, 260)
-    packets[1] = (0.2, 8, 0, 3, 1, 0, 0, 5, 4, 1228, 0)
+    packets[0] = (0.1, 7, (2 << 32) | 1, 2, 3, 0, 1, 3, 0, 228, 260, 1234.5)
+    packets[1] = (0.2, 8, 0, 3, 1, 0, 0, 5, 4, 1228, 0, 0.0)
     kpis = np.zeros(1, KPI)
     kpis[0] = (0.1, 0, 3, 1, 510, 1e6, 0.1, 12.5, np.nan, 4096, 3.0, 9.0)
     with TraceSet(tmp_path) as traces:
@@ -77,7 +77,7 @@ def test_records_become_rows(tmp_path):
 
 def test_one_record_is_copied_too():
     packets = np.zeros(1, PACKET)
-    packets[0] = (0.1, 7, 0, 2, 3, 0, 1, 3, 0, 228, 260)
+    packets[0] = (0.1, 7, 0, 2, 3, 0, 1, 3, 0, 228, 260, 1234.5)
     columns = columns_from_records("packets", packets)
     packets[:] = 0
     assert columns["bytes"].tolist() == [228] and columns["event"].tolist() == ["deliver"]

@@ -12,7 +12,7 @@ import pytest
 
 SUITES = (
     "nr-tbs", "nr-ran", "nr-shares", "nr-scheduler", "nr-harq", "nr-rlc", "nr-cells",
-    "nr-link-adaptation", "nr-bandwidth-parts", "nr-bearers",
+    "nr-link-adaptation", "nr-bandwidth-parts", "nr-bearers", "nr-direct",
     "nr-traffic", "cosim-propagation-loss",
 )  # fmt: skip
 

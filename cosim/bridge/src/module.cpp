@@ -84,6 +84,8 @@ PYBIND11_MODULE(_bridge, module)
     AddSchema<DeliveryRecord>(schemas, "DeliveryRecord");
     AddSchema<CounterRecord>(schemas, "CounterRecord");
     AddSchema<TruthRecord>(schemas, "TruthRecord");
+    AddSchema<DirectBlock>(schemas, "DirectBlock");
+    AddSchema<DirectPiece>(schemas, "DirectPiece");
     AddSchema<ChannelBlock>(schemas, "ChannelBlock");
     module.attr("SIM_SCHEMAS") = schemas;
 }

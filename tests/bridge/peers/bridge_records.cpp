@@ -92,6 +92,8 @@ template <class T> T Value(int n)
     X(DeliveryRecord, COSIM_DELIVERY_FIELDS)                \
     X(CounterRecord, COSIM_COUNTER_FIELDS)                  \
     X(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS)             \
+    X(DirectBlock, COSIM_DIRECT_BLOCK_FIELDS)               \
+    X(DirectPiece, COSIM_DIRECT_PIECE_FIELDS)               \
     X(SchedulerCandidate, COSIM_SCHEDULER_CANDIDATE_FIELDS) \
     X(SchedulerDecision, COSIM_SCHEDULER_DECISION_FIELDS)   \
     X(TruthRecord, COSIM_TRUTH_FIELDS)                      \

@@ -28,6 +28,7 @@ inline constexpr const char* kKpiChannel = "kpis";             ///< stream KpiRe
 inline constexpr const char* kDeliveryChannel = "deliveries";  ///< stream DeliveryRecord + payload
 inline constexpr const char* kCounterChannel = "counters";     ///< stream CounterRecord
 inline constexpr const char* kTruthChannel = "truth";          ///< stream TruthRecord + payload
+inline constexpr const char* kDirectChannel = "direct";        ///< stream DirectBlock + payload
 inline constexpr const char* kChannelBlockChannel = "channel"; ///< blocks ChannelBlock
 
 /// What an agent is told. Kinds of NodeEvent.
@@ -73,6 +74,15 @@ enum class PacketReason : std::uint32_t
     DISCARD_TIMER = 9,  ///< PDCP's discard timer expired in the queue
 };
 
+/// How the contents of a flow's packets get through a transport block. Names in scenarios: packet,
+/// bits, symbols.
+enum class Delivery : std::uint32_t
+{
+    PACKET = 0,  ///< coded, with a CRC: whole or not at all
+    BITS = 1,    ///< coded, without a CRC: with the bits that the decoder got wrong
+    SYMBOLS = 2, ///< a byte is a value, two values a complex symbol, sent as they are
+};
+
 enum class Direction : std::uint32_t
 {
     DOWNLINK = 0,
@@ -115,12 +125,13 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, payload_bytes)
 
 /// One packet of a message: its UDP payload size, its PDU-set importance (TS 23.501 5.37), 0
-/// least, and the share of the message's units that it holds, 0 if unknown.
+/// least, the share of the message's units that it holds, 0 if unknown, and how many of its bytes
+/// are headers, which flows that deliver bits or symbols protect.
 #define COSIM_PACKET_DESCRIPTOR_FIELDS(F, A) \
     F(std::uint32_t, bytes)                  \
     F(float, importance)                     \
     F(float, share)                          \
-    F(std::uint32_t, reserved)
+    F(std::uint32_t, header_bytes)
 
 /// A UE with data in a slot whose PRBs an agent shares out. All records of a request are of the
 /// same cell, direction and slot. `prbs` can be given in all, `max_prbs` to this UE at most;
@@ -171,7 +182,8 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, reserved)
 
 /// `bytes` is the IP packet; `air_bytes` (DELIVER, DROP) all RLC + MAC bytes, headers and
-/// retransmissions included, that were spent on it; padding belongs to nobody.
+/// retransmissions included, that were spent on it; padding belongs to nobody. `air_elements` is
+/// its share of the resource elements of its blocks' PRBs, over all 14 symbols and all layers.
 #define COSIM_PACKET_FIELDS(F, A) \
     F(double, t_s)                \
     F(std::uint64_t, packet_id)   \
@@ -183,7 +195,8 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, event)       \
     F(std::uint32_t, reason)      \
     F(std::uint32_t, bytes)       \
-    F(std::uint32_t, air_bytes)
+    F(std::uint32_t, air_bytes)   \
+    F(double, air_elements)
 
 #define COSIM_KPI_FIELDS(F, A)    \
     F(double, t_s)                \
@@ -257,6 +270,38 @@ enum class Direction : std::uint32_t
     F(std::uint32_t, payload_offset) \
     F(std::uint32_t, payload_bytes)
 
+/// A transport block of flows that deliver bits or symbols, whose headers were decoded. Its
+/// resource elements, `elements` a PRB and layer, carry first headers (`header_elements`, with the
+/// MCS `header_mcs`), then contents, of which there is room for `content_bytes`. The payload is
+/// `pieces` DirectPieces, then float32: the SINR (linear) of a resource element, [layers][PRBs],
+/// summed over the block's transmissions, which are all alike.
+#define COSIM_DIRECT_BLOCK_FIELDS(F, A) \
+    F(double, t_s)                      \
+    F(std::uint32_t, cell)              \
+    F(std::uint32_t, direction)         \
+    F(std::uint32_t, ue)                \
+    F(std::uint32_t, delivery)          \
+    F(std::uint32_t, elements)          \
+    F(std::uint32_t, header_elements)   \
+    F(std::uint32_t, content_bytes)     \
+    F(std::uint16_t, prb_count)         \
+    F(std::uint8_t, layers)             \
+    F(std::uint8_t, mcs)                \
+    F(std::uint32_t, header_mcs)        \
+    F(std::uint32_t, pieces)            \
+    F(std::uint32_t, payload_offset)    \
+    F(std::uint32_t, payload_bytes)
+
+/// Contents of a packet in such a block: `bytes` of its UDP payload, which begin `offset` bytes
+/// before the payload's end, behind `at` bytes of contents of other packets in the block. `packet`
+/// counts the packets of the message.
+#define COSIM_DIRECT_PIECE_FIELDS(F, A) \
+    F(std::uint64_t, message_id)        \
+    F(std::uint32_t, packet)            \
+    F(std::uint32_t, offset)            \
+    F(std::uint32_t, bytes)             \
+    F(std::uint32_t, at)
+
 /// Header of one channel block; the array that follows is float32, C order,
 /// power gain [times][cells][ues][layers][prbs] (linear, antennas and beamforming included). With
 /// `interference` 1, the last of the layers is none: it holds the gains of links as interferers,
@@ -285,6 +330,8 @@ COSIM_RECORD(KpiRecord, COSIM_KPI_FIELDS);
 COSIM_RECORD(DeliveryRecord, COSIM_DELIVERY_FIELDS);
 COSIM_RECORD(CounterRecord, COSIM_COUNTER_FIELDS);
 COSIM_RECORD(TruthRecord, COSIM_TRUTH_FIELDS);
+COSIM_RECORD(DirectBlock, COSIM_DIRECT_BLOCK_FIELDS);
+COSIM_RECORD(DirectPiece, COSIM_DIRECT_PIECE_FIELDS);
 COSIM_RECORD(ChannelBlock, COSIM_CHANNEL_BLOCK_FIELDS);
 
 } // namespace cosim::sim
