@@ -148,13 +148,7 @@ def main() -> int:
     clock = Clock()
     try:
         with clock:
-            if spec.model not in WITHOUT_SIONNA:
-                from sionna_phy.lean_import import import_sionna
-
-                import_sionna()
-            producer: ChannelProducer = (
-                CachedProducer(spec, default_folder()) if cached else make_producer(spec)
-            )
+            producer = _producer(spec, cached=cached)
             producer.prepare()
         clock.start_s = clock.seconds
         _produce(producer, clock)
@@ -162,6 +156,21 @@ def main() -> int:
         print(f"channel: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _producer(spec: ChannelSpec, *, cached: bool) -> ChannelProducer:
+    """Return the producer; Sionna is imported now, or when a cached one first misses a block."""
+
+    def import_it() -> None:
+        if spec.model not in WITHOUT_SIONNA:
+            from sionna_phy.lean_import import import_sionna
+
+            import_sionna()
+
+    if cached:
+        return CachedProducer(spec, default_folder(), before=import_it)
+    import_it()
+    return make_producer(spec)
 
 
 def _say(producer: ChannelProducer, clock: "Clock") -> None:

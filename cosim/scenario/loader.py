@@ -112,7 +112,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_override(text: str) -> tuple[list[str], Any]:
     """Split `path.to.field=value` into the key's parts and the value.
 
-    The value is TOML; a bare word or path counts as text, so that quotes need not be escaped in a shell.
+    The value is TOML; a bare word or path counts as text, so that quotes need not be escaped in a
+    shell.
 
     Raises:
         ScenarioError: it has no `=`, an empty key part, or a value that is not TOML.

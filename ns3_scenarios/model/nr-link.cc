@@ -264,9 +264,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.lossTarget = qos.lossTarget;
             candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
             candidate.delivery = bearer.flow.delivery;
-            const uint32_t left = head->Size() - head->sent;
-            candidate.headHeaderBytes = head->GetProtected(head->sent, left);
-            candidate.headContentBytes = left - candidate.headHeaderBytes;
+            candidate.headHeaderBytes = head->GetProtected(head->sent, head->Size());
         }
         else if (bearer.flow.delivery != candidate.delivery)
         {

@@ -294,15 +294,11 @@ void NrRan::DescribeNext(
         {
             return;
         }
-        // The whole first packet if it fits, else its headers and something: these are never cut.
-        for (const uint32_t contents :
-             {std::max(candidate.headContentBytes, 1U), uint32_t{NrDirectCost::SYMBOL_BYTES}})
+        // Headers are never cut. Contents are: power that thins out is worse than further slots.
+        candidate.leastPrbs = GetDirectPrbs(candidate, uplink, symbols);
+        if (candidate.leastPrbs <= m_carrier->GetPrbs())
         {
-            candidate.leastPrbs = GetDirectPrbs(candidate, uplink, symbols, contents);
-            if (candidate.leastPrbs <= m_carrier->GetPrbs())
-            {
-                return;
-            }
+            return;
         }
         // Headers that no block can hold now wait for a better channel, but nobody for them.
     }
@@ -324,10 +320,7 @@ void NrRan::DescribeDirect(NrCandidate& candidate,
     candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
 }
 
-uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
-                              bool uplink,
-                              uint32_t symbols,
-                              uint32_t contentBytes) const
+uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate, bool uplink, uint32_t symbols) const
 {
     constexpr uint32_t MAC_RLC_BYTES = 7;
     const Ue& ue = m_ues[candidate.ue];
@@ -341,7 +334,7 @@ uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
         const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
         const uint32_t each = m_carrier->GetDataElements(symbols) * format.layers;
         const double taken =
-            cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes);
+            cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, NrDirectCost::SYMBOL_BYTES);
         const double missing = taken - cost.GetRoom(each * prbs);
         if (missing <= 0.0)
         {

@@ -359,13 +359,10 @@ class NrRan : public Object
      * \param candidate of direct delivery
      * \param uplink direction
      * \param symbols data symbols of the slot
-     * \param contentBytes of its first packet that must fit beside the headers
-     * \return PRBs that they take, more than there are if they do not fit
+     * \return PRBs that the headers of its first packet take, with a symbol of contents; more than
+     * there are if they do not fit
      */
-    uint32_t GetDirectPrbs(const NrCandidate& candidate,
-                           bool uplink,
-                           uint32_t symbols,
-                           uint32_t contentBytes) const;
+    uint32_t GetDirectPrbs(const NrCandidate& candidate, bool uplink, uint32_t symbols) const;
 
     /// \return SINR that is lost by spreading a UE's power over PRBs, in dB
     double GetSpreadingDb(const Ue& ue, uint32_t prbs) const;

@@ -4,6 +4,7 @@
 
 #include "ns3/simulator.h"
 #include "ns3/test.h"
+#include "ns3/uinteger.h"
 
 using namespace ns3;
 using cosim::sim::Delivery;
@@ -23,6 +24,7 @@ class DirectFlow
     DirectFlow(Delivery delivery, const NrTestBench::BlerFunction& bler, double snrDb = 40.0)
         : bench({.snrDb = {snrDb}, .bler = bler})
     {
+        bench.ran->SetAttribute("HeaderBackoff", UintegerValue(6));
         NrFlowConfig config;
         config.flow = 1;
         config.filter = {NrPacketFilter::Kind::TO, PORT};

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class CachedProducer(ChannelProducer):
     Args:
         spec: of the blocks.
         folder: of all caches; blocks go to a folder in it named after the spec's hash.
+        before: called before the other producer is made.
 
     Attributes:
         hits: blocks that were read.
@@ -55,8 +57,11 @@ class CachedProducer(ChannelProducer):
         seconds: wall time spent on both.
     """
 
-    def __init__(self, spec: ChannelSpec, folder: Path | str) -> None:
+    def __init__(
+        self, spec: ChannelSpec, folder: Path | str, before: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(spec)
+        self._before = before
         self._folder = Path(folder) / spec_hash(spec)
         self._inner: ChannelProducer | None = None
         self.hits = 0
@@ -72,6 +77,8 @@ class CachedProducer(ChannelProducer):
         else:
             self.misses += 1
             if self._inner is None:
+                if self._before is not None:
+                    self._before()
                 self._inner = make_producer(self.spec)
                 self._inner.prepare()
             gains = np.ascontiguousarray(self._inner.gains(number), dtype=np.float32)

@@ -92,13 +92,15 @@ def test_what_is_no_channel_is_not_recorded(tmp_path, blocks, words):
 
 def test_cached_blocks_are_the_computed_ones(make_spec, tmp_path):
     spec = make_spec()
-    first = CachedProducer(spec, tmp_path)
+    asked = []
+    first = CachedProducer(spec, tmp_path, before=lambda: asked.append(1))
     blocks = [first.block(n).gains for n in range(3)]
     assert (first.hits, first.misses) == (0, 3)
-    second = CachedProducer(spec, tmp_path)
+    assert asked == [1]  # what the producer needs was imported once
+    second = CachedProducer(spec, tmp_path, before=lambda: asked.append(2))
     assert all(np.array_equal(second.block(n).gains, blocks[n]) for n in range(3))
     assert (second.hits, second.misses) == (3, 0)
-    assert second._inner is None  # nothing was prepared
+    assert second._inner is None and asked == [1]  # nothing was prepared or imported
     assert all(np.array_equal(make_producer(spec).block(n).gains, blocks[n]) for n in range(3))
 
 
