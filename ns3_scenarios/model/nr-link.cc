@@ -244,7 +244,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
         Bearer& bearer = m_bearers[at];
         bearer.rlc->DiscardLate();
         const NrSduPtr head = bearer.rlc->GetHead();
-        if (head == nullptr)
+        if (head == nullptr || (m_directHeld && bearer.flow.delivery != Delivery::PACKET))
         {
             continue;
         }
@@ -478,13 +478,20 @@ void NrLink::AllowTransmissions(NrHarqProcess& process,
     }
 }
 
+void NrLink::HoldDirect(bool hold)
+{
+    m_directHeld = hold;
+}
+
 cosim::sim::Delivery NrLink::GetHeadDelivery() const
 {
     for (const std::size_t at : m_order)
     {
-        if (m_bearers[at].rlc->GetHead() != nullptr)
+        const Delivery delivery = m_bearers[at].flow.delivery;
+        if (m_bearers[at].rlc->GetHead() != nullptr &&
+            !(m_directHeld && delivery != Delivery::PACKET))
         {
-            return m_bearers[at].flow.delivery;
+            return delivery;
         }
     }
     return Delivery::PACKET;
