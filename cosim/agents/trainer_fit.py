@@ -14,7 +14,7 @@ class ClientFit:
 
     Attributes:
         rate_bps: client → uplink rate that it reached.
-        round_s: client → how long its last finished round took.
+        round_s: client → how long its last round took, infinity if it missed it.
         cuts: client → the layers that it has.
     """
 
@@ -32,8 +32,9 @@ class ClientFit:
         self._missed.discard(client)
         self._fresh.add(client)
 
-    def missed(self, client: int) -> None:
-        """Note that a client was late."""
+    def missed(self, client: int, *, rate_bps: float) -> None:
+        """Note that a client was late: it has been measured, too, or it would be tried for ever."""
+        self.round_s[client], self.rate_bps[client] = math.inf, rate_bps
         self._missed.add(client)
 
     def rank_of(self, client: int) -> int:

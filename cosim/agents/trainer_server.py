@@ -190,7 +190,8 @@ class TrainerServer(TransportAgent):
         taken = [*self._late_results, *done]
         for session in mine:
             if session.result is None:
-                self.fit.missed(session.client)
+                end = self._client_ends[session.client]
+                self.fit.missed(session.client, rate_bps=session.rate_bps(end, self.now_s))
                 if not session.late:
                     session.late, session.end_s = True, self.now_s
                 self._work.leave(session.client, closed=True)
@@ -348,8 +349,7 @@ class TrainerServer(TransportAgent):
         self._publish()
         session.used = True
         self._rounds_of[client] += 1
-        total = sum(self._rounds_of.values())
-        every = len(self._clients)
+        total, every = sum(self._rounds_of.values()), len(self._clients)
         self._enter([session], None if total % every else total // every - 1)
         if self._rounds_of[client] < setup.rounds:
             self._begin_session(client, self._rounds_of[client])

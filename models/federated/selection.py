@@ -24,12 +24,12 @@ def select_clients(
         policy: "all"; "random", `count` by chance; "channel", the `count` with the highest uplink
             rate; "deadline", the `count` fastest of those whose last round took no longer than the
             deadline (Nishio and Yonetani, "FedCS", ICC 2019). Who has not been measured yet comes
-            first, so that everybody is.
+            first, so that everybody is; who missed its last round has been.
         clients: candidates.
         count: how many at most.
         rng: of the random choice.
         rate_bps: measured uplink rate of each client so far.
-        round_s: duration of each client's last round so far.
+        round_s: duration of each client's last round so far, infinity if it was not done in time.
         deadline_s: of a round; infinity for none.
 
     Raises:

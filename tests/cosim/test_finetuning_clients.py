@@ -84,7 +84,9 @@ def test_cuts_follow_memory_time_and_missed_rounds(model):
     # layer's low-rank change, 2·(576 + 960) values of 4 bytes, takes 3.1 s in both directions.
     fit.measured(0, took_s=8.1, rate_bps=64e3)
     assert fit.cut_of(0) == 2
-    fit.missed(0)
+    fit.missed(0, rate_bps=1e5)
+    # Who missed a round has been measured: a choice by deadline leaves it out, and it is not new.
+    assert fit.round_s[0] == float("inf") and fit.rate_bps[0] == 1e5
     assert fit.cut_of(0) == 2  # the fewest there are
     loop.run()
     assert set(rounds_of(setup)["cut_layer"]) <= {2, 3}

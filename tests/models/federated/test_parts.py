@@ -233,6 +233,8 @@ def test_selection_uses_what_was_measured():
     assert select_clients("deadline", [0, 1, 2], 9, deadline_s=2.5, **facts) == [1, 2]
     assert select_clients("deadline", [0, 1, 2], 9, deadline_s=0.5, **facts) == [1]
     assert select_clients("channel", [0, 1, 2, 3], 1, deadline_s=9, **facts) == [3]  # unknown
+    missed = {**facts, "round_s": {0: 3.0, 1: float("inf"), 2: 2.0}}
+    assert select_clients("deadline", [0, 1, 2], 9, deadline_s=9, **missed) == [0, 2]
     assert len(select_clients("random", [0, 1, 2], 2, deadline_s=9, **facts)) == 2
 
 
