@@ -17,13 +17,6 @@ def mac_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _scheduler(key, getattr(scenario.mac, key))
     yield from _python(scenario.mac)
     mac = scenario.mac
-    if mac.mcs_table == 2 and mac.bler_table == "semcosim":
-        yield Problem(
-            "mac.bler_table",
-            show(mac.bler_table),
-            'it has no 256QAM, which mac.mcs_table = 2 needs: "sionna", or a file made by '
-            "`cosim phy bler --mcs-table 2`",
-        )
     for index, traffic in enumerate(scenario.traffic):
         less = getattr(traffic, "less_harq_tx", None)
         most = getattr(traffic, "max_harq_tx", None) or mac.max_harq_tx

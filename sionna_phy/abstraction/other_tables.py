@@ -2,9 +2,9 @@
 """Block error rates for MCS tables 2 and 3 from those of table 1, where the codes are the same.
 
 Most rows of the tables 5.1.3.1-2 and -3 of TS 38.214 have the modulation and code rate of a row of
-table 1, hence its block error rate. What is left is 256QAM, for which the Sionna package has
-points, and the six lowest rates of table 3, which are our own (`cosim phy bler --mcs-table 3 --mcs
-0-5`) whatever the table is.
+table 1, hence its block error rate. What is left is the six lowest rates of table 3, which are our
+own (`cosim phy bler --mcs-table 3 --mcs 0-5`) whatever the table is, and 256QAM: our own for our
+table (`--mcs-table 2 --mcs 20-27`), for Sionna's the points in its package.
 
 The package's 256QAM points end at 25 dB, where its highest MCS still loses 15 % of the code blocks.
 Up to 30 dB the last slope is continued, so MCS 27 keeps a loss of up to 5 % (of 100 bits; 4e-4
@@ -21,6 +21,7 @@ from sionna_phy.abstraction.curve_fit import CurveFit
 from sionna_phy.abstraction.mcs import MCS_TABLE_1, MCS_TABLES
 
 LOWEST_OF_3 = "bler_table3_mcs0-5.json"
+HIGHEST_OF_2 = "bler_table2_mcs20-27.json"
 LOWER_DB = 8.0
 
 
@@ -36,7 +37,9 @@ def from_table_1(table: BlerTable, mcs_table: int) -> BlerTable:
     snr_db, before = _grid(table, mcs_table)
     bler = np.full((len(wanted), len(table.cbs_bits), len(snr_db)), np.nan)
     if mcs_table == 3:
-        own, source = _lowest_of_3(table, snr_db)
+        own, source = _generated(LOWEST_OF_3, table, snr_db)
+    elif table.name == "semcosim":
+        own, source = _generated(HIGHEST_OF_2, table, snr_db)
     else:
         own = _package_points(mcs_table, table)
         source = f"sionna {metadata.version('sionna')}"
@@ -74,12 +77,17 @@ def _grid(table: BlerTable, mcs_table: int) -> tuple[Floats, int]:
     return grid, before
 
 
-def _lowest_of_3(table: BlerTable, snr_db: Floats) -> tuple[dict[int, Doubles], str]:
-    """Return MCS → rates, shape [sizes, snrs], of the generated curves, and where they come from.
+def _generated(name: str, table: BlerTable, snr_db: Floats) -> tuple[dict[int, Doubles], str]:
+    """Return MCS → rates, shape [sizes, snrs], of generated curves, and where they come from.
 
     A size that was not measured has that of the nearest size.
+
+    Args:
+        name: of the shipped file.
+        table: whose sizes are asked for.
+        snr_db: of the rates, shape [snrs].
     """
-    content = json.loads((resources.files("sionna_phy") / "data" / LOWEST_OF_3).read_text())
+    content = json.loads((resources.files("sionna_phy") / "data" / name).read_text())
     fits: dict[int, dict[int, CurveFit]] = {}
     for curve in content["curves"]:
         fits.setdefault(int(curve["mcs"]), {})[int(curve["cbs_bits"])] = CurveFit(**curve["fit"])
@@ -89,7 +97,7 @@ def _lowest_of_3(table: BlerTable, snr_db: Floats) -> tuple[dict[int, Doubles], 
         nearest = [int(sizes[np.argmin(np.abs(np.log(sizes / float(s))))]) for s in table.cbs_bits]
         rates = np.stack([curves[size].bler(snr_db) for size in nearest])
         points[mcs] = np.maximum(rates, NONE)
-    return points, f"{LOWEST_OF_3}: {content['command']}, sionna {content['versions']['sionna']}"
+    return points, f"{name}: {content['command']}, sionna {content['versions']['sionna']}"
 
 
 def _package_points(mcs_table: int, table: BlerTable) -> dict[int, Doubles]:

@@ -59,10 +59,7 @@ def load_bler_table(name: str = "sionna", mcs_table: int = 1) -> BlerTable:
     """
     if name in TABLE_NAMES:
         table, number = (_sionna(), 1) if name == "sionna" else _shipped()
-        if number != mcs_table and (name, mcs_table) in (
-            ("sionna", 2),
-            *((n, 3) for n in TABLE_NAMES),
-        ):
+        if number != mcs_table:
             return from_table_1(table, mcs_table)
     elif name.endswith(".json"):
         table, number = read_table(Path(name))

@@ -147,7 +147,6 @@ def test_semantic_schedulers_know_the_accuracy_of_messages(tmp_path, name):
         (("mac.scheduler=python", "mac.python_scheduler=nobody"), "mac.python_scheduler", "plugin"),
         (("mac.python_period_slots=4",), "mac.python_period_slots", "weights"),
         (("mac.max_layers=2",), "mac.max_layers", "ues.antennas"),
-        (("mac.mcs_table=2", "mac.bler_table=semcosim"), "mac.bler_table", "256QAM"),
         (("traffic.0.less_harq_tx=5",), "traffic.0.less_harq_tx", "at most"),
         (("mac.scheduler=best",), "mac.scheduler", "max-ci"),
     ],
