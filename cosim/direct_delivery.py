@@ -9,6 +9,7 @@ agent sees them.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,12 +71,15 @@ class DirectDelivery:
 
     Args:
         plan: which flows are meant, and what random numbers follow from.
+        is_open: whether anybody still waits for a message. What comes of it later is not kept: in a
+            long run it would add up.
 
     Attributes:
         tally: what came of them.
     """
 
     plan: Plan
+    is_open: Callable[[int], bool] = lambda message_id: True
     tally: DirectTally = field(default_factory=DirectTally)
 
     def __post_init__(self) -> None:
@@ -111,6 +115,9 @@ class DirectDelivery:
         block = _Block(self._count, int(record["delivery"]), contents)
         self._count += 1
         for piece in pieces:
+            # Of a packet of headers alone there is nothing to find out.
+            if piece["bytes"] == 0 or not self.is_open(int(piece["message_id"])):
+                continue
             packets = self._pieces[int(piece["message_id"])]
             packets.setdefault(int(piece["packet"]), []).append(
                 (block, int(piece["offset"]), int(piece["bytes"]), int(piece["at"]))
@@ -134,7 +141,7 @@ class DirectDelivery:
         pieces = self._pieces.get(message_id, {}).pop(contents.packet_number, ())
         for block, offset, count, at in pieces:
             first = len(data) - offset
-            sent = bytes(out[first : first + count])
+            sent = data[first : first + count]
             out[first : first + count] = self._through(block, at, sent)
         return bytes(out)
 

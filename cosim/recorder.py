@@ -46,7 +46,8 @@ class Recorder:
         self.counters: list[dict[str, int | str]] = []
         self.sampled: list[SampledBlock] = []
         self.delivered_bytes = 0
-        self.direct = DirectDelivery(plan)
+        ledger = workload.ledger
+        self.direct = DirectDelivery(plan, lambda message_id: ledger.find(message_id) is not None)
 
     def drain(self, bridge: Bridge) -> None:
         """Take everything that the streams hold now."""

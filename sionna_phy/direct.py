@@ -33,6 +33,9 @@ LARGEST_VALUE = 127
 KEPT_LINKS = 64
 """Encoders and decoders that are kept: building one takes longer than using it."""
 
+SMALLEST_BITS = 16
+"""Information bits of a code block: TS 38.212's code does not know fewer than 12."""
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -87,6 +90,8 @@ class DirectReceiver:
 
         Contents are taken to be combined with a random sequence that both sides know, as
         scrambling does (TS 38.211 clause 7.3.1.1): which bits are wrong does not depend on them.
+        Room for a single byte is less than the code can fill: it is taken for two, with resource
+        elements like those that are there.
 
         Args:
             block: what was sent.
@@ -94,10 +99,16 @@ class DirectReceiver:
         """
         import torch
 
+        if block.content_bytes == 0:
+            return np.zeros(0, np.uint8)
         scheme = self._schemes[block.mcs]
-        noise = torch.as_tensor(1.0 / np.maximum(block.content_sinr, 1e-9))
-        total = 8 * block.content_bytes
         order = scheme.bits_per_symbol
+        sinr = np.maximum(block.content_sinr, 1e-9)
+        total = 8 * block.content_bytes
+        if total < SMALLEST_BITS:
+            total = SMALLEST_BITS
+            sinr = np.resize(sinr, max(len(sinr), int(np.ceil(total / scheme.code_rate / order))))
+        noise = torch.as_tensor(1.0 / sinr)
         graph = base_graph(total, scheme.code_rate)
         count = -(-total // LARGEST_BITS[graph])
         lengths = rate_matched_bits(len(noise) * order, count, 1, order)
@@ -112,7 +123,7 @@ class DirectReceiver:
             decided = link.send(bits, noise[at : at + symbols], generator)
             wrong[first:last] = (decided != bits)[0].numpy()
             at += symbols
-        return np.packbits(wrong)
+        return np.packbits(wrong)[: block.content_bytes]
 
     def noisy(self, block: ContentBlock, first: int, data: bytes, seed: int) -> bytes:
         """Return values as they are received.

@@ -17,7 +17,8 @@ from cosim.scenario.model import Scenario
 from cosim.scenario.problems import problems_of
 
 MAX_FILE_BYTES = 1_000_000
-_BARE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
+_BARE_WORD = re.compile(r"(?:[A-Za-z]|\.{0,2}/)[A-Za-z0-9_./:-]*")
+"""Names, and paths of files."""
 
 
 def _folders() -> list[Path]:
@@ -111,7 +112,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_override(text: str) -> tuple[list[str], Any]:
     """Split `path.to.field=value` into the key's parts and the value.
 
-    The value is TOML; a bare word counts as text, so that quotes need not be escaped in a shell.
+    The value is TOML; a bare word or path counts as text, so that quotes need not be escaped in a
+    shell.
 
     Raises:
         ScenarioError: it has no `=`, an empty key part, or a value that is not TOML.

@@ -65,7 +65,7 @@ class MacSection(Section):
         le=100_000,
     )
     direct_header_backoff: int = quantity(
-        6,
+        2,
         "MCS indices of a block's headers below the chosen one, in blocks that deliver bits or "
         "symbols",
         ge=0,

@@ -163,6 +163,15 @@ def _direct(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:
         yield Problem(f"{at}.rlc", show(traffic.rlc), f'"um" with {mode}')
     if traffic.feedback != "none":
         yield Problem(f"{at}.feedback", show(traffic.feedback), f'"none" with {mode}')
+    if traffic.delivery == "symbols" and traffic.budget_bytes is not None:
+        # Rows in the order of their positions: the first ones may be a picture without its
+        # question.
+        yield Problem(
+            f"{at}.budget_bytes",
+            show(traffic.budget_bytes),
+            f"left out with {mode}: values have no order of importance to cut by",
+            'a rung with fewer dimensions sends fewer values, such as rung = "d4-int4"',
+        )
 
 
 def _auto(traffic: SemanticTraffic, at: str) -> Iterator[Problem]:

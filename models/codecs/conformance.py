@@ -217,6 +217,10 @@ def _check_garbage(
         for bad in (b"", unit[:-1], unit + b"\0", rng.randbytes(len(unit)), bytes(len(unit))):
             cases.append(ReceivedMessage(len(units), {**units, number: bad}))
         cases.append(ReceivedMessage(len(units), {n: rng.randbytes(9) for n in units}))
+        # Delivery as bits: right lengths, wrong bits.
+        for rate in (0.002, 0.01, 0.1):
+            wrong = {n: _with_errors(data, rate, rng) for n, data in units.items()}
+            cases.append(ReceivedMessage(len(units), wrong))
         cases.append(ReceivedMessage(len(units), {**units, len(units) + 3: unit}))
     cases.append(ReceivedMessage(0, {}))
     try:
@@ -227,6 +231,11 @@ def _check_garbage(
         raise
     except Exception as error:
         raise ConformanceError(f"garbage is an erasure or a CodecError, not {error!r}") from error
+
+
+def _with_errors(data: bytes, rate: float, rng: random.Random) -> bytes:
+    flips = sum((rng.random() < rate) << bit for bit in range(8 * len(data)))
+    return (int.from_bytes(data, "little") ^ flips).to_bytes(len(data), "little")
 
 
 def _check_unknown(codec: Codec, samples: Sequence[Sample], task: str) -> None:

@@ -28,7 +28,7 @@ from models.codecs.multi_edge import MultiEdge
 from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED
-from models.tasks import Picture, Sample
+from models.tasks import Picture, Sample, get_task
 from models.vision.efficientnet import POSITIONS
 
 UNIT_BYTES = 200
@@ -164,6 +164,8 @@ class ImageFileCodec(ModelCodec):
         size = data[0]
         text = ""
         if size:
+            if get_task(task).modality == "image":
+                return "", None  # pictures alone come without a question
             decompressor = zstandard.ZstdDecompressor(
                 dict_data=zstandard.ZstdCompressionDict(get_dictionary(task)),
                 format=zstandard.FORMAT_ZSTD1_MAGICLESS,

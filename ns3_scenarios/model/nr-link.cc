@@ -244,7 +244,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
         Bearer& bearer = m_bearers[at];
         bearer.rlc->DiscardLate();
         const NrSduPtr head = bearer.rlc->GetHead();
-        if (head == nullptr)
+        if (head == nullptr || (m_directHeld && bearer.flow.delivery != Delivery::PACKET))
         {
             continue;
         }
@@ -264,9 +264,7 @@ void NrLink::Describe(NrCandidate& candidate, bool withQueue)
             candidate.lossTarget = qos.lossTarget;
             candidate.semanticValue = bearer.flow.semantic.GetValuePerByte();
             candidate.delivery = bearer.flow.delivery;
-            const uint32_t left = head->Size() - head->sent;
-            candidate.headHeaderBytes = head->GetProtected(head->sent, left);
-            candidate.headContentBytes = left - candidate.headHeaderBytes;
+            candidate.headHeaderBytes = head->GetProtected(head->sent, head->Size());
         }
         else if (bearer.flow.delivery != candidate.delivery)
         {
@@ -480,13 +478,20 @@ void NrLink::AllowTransmissions(NrHarqProcess& process,
     }
 }
 
+void NrLink::HoldDirect(bool hold)
+{
+    m_directHeld = hold;
+}
+
 cosim::sim::Delivery NrLink::GetHeadDelivery() const
 {
     for (const std::size_t at : m_order)
     {
-        if (m_bearers[at].rlc->GetHead() != nullptr)
+        const Delivery delivery = m_bearers[at].flow.delivery;
+        if (m_bearers[at].rlc->GetHead() != nullptr &&
+            !(m_directHeld && delivery != Delivery::PACKET))
         {
-            return m_bearers[at].flow.delivery;
+            return delivery;
         }
     }
     return Delivery::PACKET;

@@ -167,6 +167,13 @@ class NrLink : public Object
     void FillDirect(NrHarqProcess& process, const NrDirectCost& cost, uint32_t maxTransmissions);
 
     /**
+     * Lets direct delivery wait, or go on.
+     *
+     * \param hold whether flows that deliver bits or symbols send nothing
+     */
+    void HoldDirect(bool hold);
+
+    /**
      * \return how what is sent next is delivered: a block has contents of one kind
      */
     cosim::sim::Delivery GetHeadDelivery() const;
@@ -291,6 +298,7 @@ class NrLink : public Object
     NrLinkMeter m_meter;                            //!< counts all of it
     double m_averageRate{0.0};                      //!< bytes a slot
     uint32_t m_busy{0};                             //!< processes in use
+    bool m_directHeld{false};                       //!< see HoldDirect
     uint32_t m_processCount{0};                     //!< HARQ processes
     uint32_t m_describedPackets{0};                 //!< in a description at most
     std::vector<NrQueueItem> m_described;           //!< the packets that wait

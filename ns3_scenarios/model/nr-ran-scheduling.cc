@@ -199,8 +199,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         Ue& ue = m_ues[number];
         NrLink& link = *ue.links[uplink];
         NrCandidate candidate;
-        candidate.ue = number;
-        link.Describe(candidate, wantsQueue);
+        DescribeNext(candidate, number, uplink, symbols, wantsQueue);
         if (uplink)
         {
             candidate.demandBytes = ue.buffer.GetKnownBytes(m_slot, candidate.demandBytes);
@@ -226,7 +225,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
         if (candidate.delivery != cosim::sim::Delivery::PACKET)
         {
-            DescribeDirect(candidate, uplink, format, symbols);
+            DescribeDirect(candidate, format, symbols);
         }
         candidate.averageRate = link.GetAverageRate();
         m_candidates.push_back(candidate);
@@ -281,8 +280,31 @@ NrDirectCost NrRan::GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) co
         delivery, m_phy->GetEfficiency(GetHeaderMcs(mcs)), m_phy->GetEfficiency(mcs));
 }
 
+void NrRan::DescribeNext(
+    NrCandidate& candidate, uint32_t number, bool uplink, uint32_t symbols, bool withQueue)
+{
+    NrLink& link = *m_ues[number].links[uplink];
+    for (const bool hold : {false, true})
+    {
+        candidate = NrCandidate();
+        candidate.ue = number;
+        link.HoldDirect(hold);
+        link.Describe(candidate, withQueue);
+        if (candidate.delivery == cosim::sim::Delivery::PACKET)
+        {
+            return;
+        }
+        // Headers are never cut. Contents are: power that thins out is worse than further slots.
+        candidate.leastPrbs = GetDirectPrbs(candidate, uplink, symbols);
+        if (candidate.leastPrbs <= m_carrier->GetPrbs())
+        {
+            return;
+        }
+        // Headers that no block can hold now wait for a better channel, but nobody for them.
+    }
+}
+
 void NrRan::DescribeDirect(NrCandidate& candidate,
-                           bool uplink,
                            const NrTransportFormat& format,
                            uint32_t symbols) const
 {
@@ -295,39 +317,31 @@ void NrRan::DescribeDirect(NrCandidate& candidate,
     candidate.demandBytes = static_cast<uint64_t>(
         std::ceil(double(candidate.demandBytes) *
                   (1.0 - headers + headers * cost.GetElements(1, 0) / contentByte)));
-    // The whole first packet if it fits, else its headers and something: these are never cut.
-    candidate.leastPrbs =
-        GetDirectPrbs(candidate, uplink, symbols, std::max(candidate.headContentBytes, 1U));
-    if (candidate.leastPrbs > m_carrier->GetPrbs())
-    {
-        candidate.leastPrbs =
-            std::min(m_carrier->GetPrbs(),
-                     GetDirectPrbs(candidate, uplink, symbols, NrDirectCost::SYMBOL_BYTES));
-    }
     candidate.maxPrbs = std::max(candidate.maxPrbs, candidate.leastPrbs);
 }
 
-uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate,
-                              bool uplink,
-                              uint32_t symbols,
-                              uint32_t contentBytes) const
+uint32_t NrRan::GetDirectPrbs(const NrCandidate& candidate, bool uplink, uint32_t symbols) const
 {
     constexpr uint32_t MAC_RLC_BYTES = 7;
     const Ue& ue = m_ues[candidate.ue];
     const Ptr<NrLinkAdaptation> adaptation = ue.links[uplink]->GetLinkAdaptation();
     uint32_t prbs = 1;
-    for (; prbs <= m_carrier->GetPrbs(); ++prbs)
+    while (prbs <= m_carrier->GetPrbs())
     {
         // More PRBs thin the power out: the MCS falls, and what is sent takes more elements.
         const double penaltyDb = uplink ? GetSpreadingDb(ue, prbs) : 0.0;
         const auto format = BackOff(adaptation->Select(m_slot, *m_phy, penaltyDb), candidate);
         const NrDirectCost cost = GetDirectCost(candidate.delivery, format.mcs);
-        const uint32_t elements = m_carrier->GetDataElements(symbols) * prbs * format.layers;
-        if (cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, contentBytes) <=
-            cost.GetRoom(elements))
+        const uint32_t each = m_carrier->GetDataElements(symbols) * format.layers;
+        const double taken =
+            cost.GetElements(candidate.headHeaderBytes + MAC_RLC_BYTES, NrDirectCost::SYMBOL_BYTES);
+        const double missing = taken - cost.GetRoom(each * prbs);
+        if (missing <= 0.0)
         {
             break;
         }
+        // At least so many more, as no MCS below takes less.
+        prbs += static_cast<uint32_t>(std::ceil(missing / each));
     }
     return prbs;
 }

@@ -173,7 +173,7 @@ TypeId NrRan::GetTypeId()
             .AddAttribute("HeaderBackoff",
                           "With flows that deliver bits or symbols: MCS indices of a block's "
                           "headers below the chosen one",
-                          UintegerValue(6),
+                          UintegerValue(2),
                           MakeUintegerAccessor(&NrRan::m_headerBackoff),
                           MakeUintegerChecker<uint32_t>(0, 28));
     return tid;

@@ -333,15 +333,25 @@ class NrRan : public Object
     NrDirectCost GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) const;
 
     /**
+     * Describes what a UE may send next.
+     *
+     * \param candidate what is known of its queues is set, and leastPrbs
+     * \param number UE number
+     * \param uplink direction
+     * \param symbols data symbols of the slot
+     * \param withQueue whether its packets are wanted
+     */
+    void DescribeNext(
+        NrCandidate& candidate, uint32_t number, bool uplink, uint32_t symbols, bool withQueue);
+
+    /**
      * Describes what a candidate of direct delivery needs.
      *
-     * \param candidate its bytesPerPrb, demandBytes, leastPrbs and maxPrbs are set
-     * \param uplink direction
+     * \param candidate its bytesPerPrb, demandBytes and maxPrbs are set
      * \param format of its block
      * \param symbols data symbols of the slot
      */
     void DescribeDirect(NrCandidate& candidate,
-                        bool uplink,
                         const NrTransportFormat& format,
                         uint32_t symbols) const;
 
@@ -349,13 +359,10 @@ class NrRan : public Object
      * \param candidate of direct delivery
      * \param uplink direction
      * \param symbols data symbols of the slot
-     * \param contentBytes of its first packet that must fit beside the headers
-     * \return PRBs that they take, more than there are if they do not fit
+     * \return PRBs that the headers of its first packet take, with a symbol of contents; more than
+     * there are if they do not fit
      */
-    uint32_t GetDirectPrbs(const NrCandidate& candidate,
-                           bool uplink,
-                           uint32_t symbols,
-                           uint32_t contentBytes) const;
+    uint32_t GetDirectPrbs(const NrCandidate& candidate, bool uplink, uint32_t symbols) const;
 
     /// \return SINR that is lost by spreading a UE's power over PRBs, in dB
     double GetSpreadingDb(const Ue& ue, uint32_t prbs) const;

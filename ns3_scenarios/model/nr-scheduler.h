@@ -41,8 +41,7 @@ struct NrCandidate
     uint8_t mcsBackoff{0};      //!< MCS indices to stay below the chosen one
     cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< of what is sent next
     uint64_t headerBytes{0};            //!< of the demand, headers (direct delivery)
-    uint32_t leastPrbs{0};              //!< that its first packet takes (direct delivery)
-    uint32_t headContentBytes{0};       //!< of its first packet, contents (direct delivery)
+    uint32_t leastPrbs{0};              //!< that its first packet's headers take (direct delivery)
     uint32_t headHeaderBytes{0};        //!< of its first packet (direct delivery)
     double delayBudgetS{0.3};           //!< packet delay budget of that packet's flow in seconds
     double lossTarget{1e-6};            //!< packet error rate that the flow tolerates

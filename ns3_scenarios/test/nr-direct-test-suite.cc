@@ -4,6 +4,7 @@
 
 #include "ns3/simulator.h"
 #include "ns3/test.h"
+#include "ns3/uinteger.h"
 
 using namespace ns3;
 using cosim::sim::Delivery;
@@ -23,6 +24,7 @@ class DirectFlow
     DirectFlow(Delivery delivery, const NrTestBench::BlerFunction& bler, double snrDb = 40.0)
         : bench({.snrDb = {snrDb}, .bler = bler})
     {
+        bench.ran->SetAttribute("HeaderBackoff", UintegerValue(6));
         NrFlowConfig config;
         config.flow = 1;
         config.filter = {NrPacketFilter::Kind::TO, PORT};
@@ -233,6 +235,31 @@ class DirectApartTestCase : public TestCase
 };
 
 /**
+ * Headers of 4000 bytes: more than a slot holds at any MCS that headers get, which is 22 at most:
+ * 25 PRBs x 156 elements x 3.9023 / 8 = 1902 bytes. Their packet waits, the other flow's does not.
+ */
+class DirectHeldTestCase : public TestCase
+{
+  public:
+    DirectHeldTestCase()
+        : TestCase("Headers that no block can hold let others pass")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        DirectFlow flow(Delivery::SYMBOLS, Never);
+        flow.bench.SendTagged(MilliSeconds(20), 0, 5000, PORT, 0.0, 4000);
+        flow.bench.SendTagged(MilliSeconds(20), 0, 100, PORT + 1, 0.0, APP_HEAD);
+        flow.bench.Run(0.1);
+        NS_TEST_EXPECT_MSG_EQ(flow.bench.sink->slots.size(), 1, "one block");
+        NS_TEST_EXPECT_MSG_EQ(flow.bench.sink->direct.size(), 0, "of packets");
+        NS_TEST_EXPECT_MSG_EQ(flow.bench.GetReceived(0), 128, "the other flow's comes");
+    }
+};
+
+/**
  * Bits and symbols through the cell.
  */
 class NrDirectTestSuite : public TestSuite
@@ -247,6 +274,7 @@ class NrDirectTestSuite : public TestSuite
         AddTestCase(new DirectLossTestCase, TestCase::Duration::QUICK);
         AddTestCase(new DirectAgainTestCase, TestCase::Duration::QUICK);
         AddTestCase(new DirectApartTestCase, TestCase::Duration::QUICK);
+        AddTestCase(new DirectHeldTestCase, TestCase::Duration::QUICK);
     }
 };
 

@@ -42,16 +42,21 @@ def delivery(mode, snr_db, *cuts):
     direct = DirectDelivery(PlanOfOneFlow("bits" if mode == BITS else "symbols"))
     bounds = [0, *cuts, contents]
     for first, last in itertools.pairwise(bounds):
-        record = np.zeros(1, sim_dtypes()["DirectBlock"])[0]
-        record["delivery"], record["elements"], record["header_elements"] = mode, 132, 20
-        record["content_bytes"], record["mcs"] = 60, 4
-        record["prb_count"], record["layers"], record["pieces"] = 8, 1, 1
-        piece = np.zeros(1, sim_dtypes()["DirectPiece"])
-        piece["message_id"] = (FLOW << 32) | 7
-        piece["offset"], piece["bytes"], piece["at"] = contents - first, last - first, 5
-        sinr = np.full((1, 8), 10 ** (snr_db / 10), np.float32)
-        direct.note(record, piece.tobytes() + sinr.tobytes())
+        note(direct, mode, snr_db, contents, first, last)
     return direct, packet.data
+
+
+def note(direct, mode, snr_db, contents, first, last, *, room=60):
+    """Let ns-3 say that a part of a packet's contents went in a block."""
+    record = np.zeros(1, sim_dtypes()["DirectBlock"])[0]
+    record["delivery"], record["elements"], record["header_elements"] = mode, 132, 20
+    record["content_bytes"], record["mcs"] = room, 4
+    record["prb_count"], record["layers"], record["pieces"] = 8, 1, 1
+    piece = np.zeros(1, sim_dtypes()["DirectPiece"])
+    piece["message_id"] = (FLOW << 32) | 7
+    piece["offset"], piece["bytes"], piece["at"] = contents - first, last - first, 5
+    sinr = np.full((1, 8), 10 ** (snr_db / 10), np.float32)
+    direct.note(record, piece.tobytes() + sinr.tobytes())
 
 
 @pytest.mark.parametrize("mode", [BITS, SYMBOLS])
@@ -93,6 +98,22 @@ def test_other_flows_are_left_alone_and_decided_messages_forgotten():
     assert not direct._pieces
 
 
+def test_what_comes_of_a_message_nobody_waits_for_is_not_kept():
+    direct, _ = delivery(BITS, -12.0)
+    direct.forget((FLOW << 32) | 7)
+    direct.is_open = lambda message_id: False
+    note(direct, BITS, -12.0, 30, 0, 30)
+    assert not direct._pieces
+
+
+def test_headers_alone_need_no_look_at_the_contents():
+    direct = DirectDelivery(PlanOfOneFlow("bits"))
+    packet = pack([b""], [1.0], message_number=7, max_packet_bytes=200)[0]
+    note(direct, BITS, -12.0, 0, 0, 0, room=0)
+    assert direct.received(FLOW, packet.data) == packet.data
+    assert direct.tally.blocks == 0
+
+
 def scenario(**changes):
     entry = {"kind": "semantic", "task": "image", "codec": "llm-multi-symbols"} | changes
     return {"name": "direct", "run": {"duration_s": 3.0}, "traffic": [entry]}
@@ -106,6 +127,7 @@ def scenario(**changes):
         ({"delivery": "bits", "feedback": "confidence"}, 'traffic.0.feedback = "confidence"'),
         ({"delivery": "bits", "codec": "llm-token", "task": "sentiment", "rung": "auto"},
          "traffic.0.rung"),
+        ({"delivery": "symbols", "budget_bytes": 64}, "no order of importance"),
         ({"delivery": "waves"}, "traffic.0.delivery"),
     ],
 )  # fmt: skip

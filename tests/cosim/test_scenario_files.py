@@ -59,6 +59,8 @@ def test_override_values_keep_their_types():
     assert parse_override("a.b=1") == (["a", "b"], 1)
     assert parse_override("a=1.0") == (["a"], 1.0)
     assert parse_override("a=word-2") == (["a"], "word-2")
+    for path in ("/tables/own-1.json", "./own.json", "../a/own.json", "tables/own.json"):
+        assert parse_override(f"mac.bler_table={path}") == (["mac", "bler_table"], path)
     assert parse_override('a="x=y"') == (["a"], "x=y")
     assert parse_override("a=true") == (["a"], True)
 

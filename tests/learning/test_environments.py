@@ -2,6 +2,7 @@
 """The environments on real runs, under the official checkers."""
 
 import contextlib
+import gc
 import os
 import threading
 from pathlib import Path
@@ -89,6 +90,17 @@ def test_pettingzoos_checker(entry):
     env = rate_control_aec(**SMALL, traffic=entry)
     test.api_test(env, num_cycles=30)
     env.close()
+    assert not children()
+
+
+@pytest.mark.slow
+def test_pettingzoos_seeds(entry):
+    # Two environments with the same seed must see, earn and end alike.
+    test = pytest.importorskip("pettingzoo.test")
+    from cosim.learning import rate_control_aec
+
+    test.seed_test(lambda: rate_control_aec(**SMALL, traffic=entry), num_cycles=30)
+    gc.collect()  # it closes nothing
     assert not children()
 
 

@@ -104,6 +104,21 @@ def test_a_lost_unit_of_a_file_leaves_the_prior(codecs):
 
 
 @needs_images
+def test_a_wrong_bit_does_not_make_up_a_question_where_there_is_none(codecs):
+    # The byte after the unit's number says how long the question is: 0 in a task without any.
+    codec, task = codecs["jpeg"], get_task("image")
+    (message,) = codec.encode(task.test[:1], task="image", rung="default")
+    first = bytearray(message.units[0])
+    assert first[1] == 0
+    first[1] ^= 8
+    units = dict(enumerate(message.units)) | {0: bytes(first)}
+    (answer,) = codec.decode(
+        [ReceivedMessage(len(message.units), units)], task="image", rung="default"
+    )
+    assert answer.score == 0 and answer.prediction == task.prior_label
+
+
+@needs_images
 def test_a_question_travels_with_its_picture(codecs):
     codec, task = codecs["avif"], get_task("vqa")
     sample = task.test[0]

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from sionna_phy.abstraction.mcs import MCS_TABLES
 from sionna_phy.direct import ContentBlock, DirectReceiver, from_bytes, to_bytes
 
 
@@ -91,3 +92,21 @@ def test_a_seed_repeats_itself():
     near = block(2.8)
     a, b = (DirectReceiver(1).bit_errors(near, seed=7).tolist() for _ in range(2))
     assert a == b
+
+
+@pytest.mark.parametrize("mcs", [0, 9, 28])
+@pytest.mark.parametrize("content_bytes", [0, 1, 2, 3])
+def test_blocks_with_next_to_no_room(mcs, content_bytes):
+    # TS 38.212's base graph 2 begins at 12 information bits; a byte is less. At 40 dB nothing is
+    # wrong; at -30 dB a block carries nothing, and about half of many bits are wrong.
+    receiver = DirectReceiver(1)
+    efficiency = MCS_TABLES[1][mcs].bits_per_symbol * MCS_TABLES[1][mcs].code_rate
+    header = 132 - int(np.ceil(8 * content_bytes / efficiency))
+    good, bad = (
+        block(snr_db, mcs=mcs, content_bytes=content_bytes, header_elements=header, prbs=1)
+        for snr_db in (40.0, -30.0)
+    )
+    assert receiver.bit_errors(good, seed=1).tolist() == [0] * content_bytes
+    wrong = [receiver.bit_errors(bad, seed) for seed in range(40)]
+    if content_bytes:
+        assert 0.3 < np.unpackbits(np.concatenate(wrong)).mean() < 0.7
