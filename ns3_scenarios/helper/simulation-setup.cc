@@ -166,10 +166,10 @@ void ReadBearer(const Statement& s, NrFlowConfig& flow)
         {
             s.Fail("delivery is '" + delivery + "': packet, bits or symbols");
         }
-        flow.delivery = delivery == "packet" ? cosim::sim::Delivery::PACKET
-                        : delivery == "bits" ? cosim::sim::Delivery::BITS
-                                             : cosim::sim::Delivery::SYMBOLS;
-        if (flow.acknowledged && flow.delivery != cosim::sim::Delivery::PACKET)
+        flow.delivery = delivery == "packet" ? NrDelivery::PACKET
+                        : delivery == "bits" ? NrDelivery::BITS
+                                             : NrDelivery::SYMBOLS;
+        if (flow.acknowledged && flow.delivery != NrDelivery::PACKET)
         {
             s.Fail("delivery=" + delivery + " needs rlc=um");
         }

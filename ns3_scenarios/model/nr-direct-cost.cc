@@ -6,12 +6,9 @@
 namespace ns3
 {
 
-NrDirectCost::NrDirectCost(cosim::sim::Delivery delivery,
-                           double headerEfficiency,
-                           double contentEfficiency)
+NrDirectCost::NrDirectCost(NrDelivery delivery, double headerEfficiency, double contentEfficiency)
     : m_headerByte(8.0 / headerEfficiency),
-      m_contentByte(delivery == cosim::sim::Delivery::SYMBOLS ? 1.0 / SYMBOL_BYTES
-                                                              : 8.0 / contentEfficiency)
+      m_contentByte(delivery == NrDelivery::SYMBOLS ? 1.0 / SYMBOL_BYTES : 8.0 / contentEfficiency)
 {
 }
 

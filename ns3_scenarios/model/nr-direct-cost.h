@@ -2,7 +2,7 @@
 #ifndef NR_DIRECT_COST_H
 #define NR_DIRECT_COST_H
 
-#include "cosim/sim/records.hpp"
+#include "nr-delivery.h"
 
 #include <cstdint>
 
@@ -32,7 +32,7 @@ class NrDirectCost
      * \param headerEfficiency bits a resource element of headers
      * \param contentEfficiency bits a resource element of contents, if they are bits
      */
-    NrDirectCost(cosim::sim::Delivery delivery, double headerEfficiency, double contentEfficiency);
+    NrDirectCost(NrDelivery delivery, double headerEfficiency, double contentEfficiency);
 
     /**
      * \param headers bytes

@@ -3,6 +3,7 @@
 #define NR_HARQ_PROCESS_H
 
 #include "nr-buffer-report.h"
+#include "nr-delivery.h"
 #include "nr-sdu.h"
 
 #include <cstdint>
@@ -43,13 +44,13 @@ struct NrHarqProcess
     bool chosen{false};           //!< for truth replay
     /// Of a chosen block [transmissions][layers][PRBs]; of direct delivery the sum, [layers][PRBs].
     std::vector<float> elementSinr;
-    std::vector<NrRlcSegment> segments; //!< contents
-    uint32_t elements{0};               //!< resource elements of a transmission, of all layers
-    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< how its contents get through
-    uint8_t headerMcs{0};       //!< MCS index of its headers (direct delivery)
-    uint32_t headerBits{0};     //!< bits of its headers (direct delivery)
-    uint32_t headerElements{0}; //!< resource elements of its headers (direct delivery)
-    uint32_t contentBytes{0};   //!< room for contents (direct delivery)
+    std::vector<NrRlcSegment> segments;      //!< contents
+    uint32_t elements{0};                    //!< resource elements of a transmission, of all layers
+    NrDelivery delivery{NrDelivery::PACKET}; //!< how its contents get through
+    uint8_t headerMcs{0};                    //!< MCS index of its headers (direct delivery)
+    uint32_t headerBits{0};                  //!< bits of its headers (direct delivery)
+    uint32_t headerElements{0};              //!< resource elements of its headers (direct delivery)
+    uint32_t contentBytes{0};                //!< room for contents (direct delivery)
 };
 
 } // namespace ns3

@@ -9,7 +9,7 @@
 namespace ns3
 {
 
-using cosim::sim::Delivery;
+using Delivery = NrDelivery;
 using cosim::sim::Direction;
 using cosim::sim::PacketReason;
 

@@ -17,7 +17,7 @@
 namespace ns3
 {
 
-using cosim::sim::Delivery;
+using Delivery = NrDelivery;
 using cosim::sim::Direction;
 using cosim::sim::PacketEvent;
 using cosim::sim::PacketReason;
@@ -483,7 +483,7 @@ void NrLink::HoldDirect(bool hold)
     m_directHeld = hold;
 }
 
-cosim::sim::Delivery NrLink::GetHeadDelivery() const
+NrDelivery NrLink::GetHeadDelivery() const
 {
     for (const std::size_t at : m_order)
     {

@@ -48,7 +48,7 @@ struct NrFlowConfig
     Time reordering;                //!< t-Reordering, 0 for the mode's default
     Time discardTimer;              //!< PDCP's discard timer, 0 for none
     uint32_t queueBytes{0};         //!< queue limit, 0 for the default
-    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< how contents get through
+    NrDelivery delivery{NrDelivery::PACKET}; //!< how contents get through
 };
 
 /**
@@ -176,7 +176,7 @@ class NrLink : public Object
     /**
      * \return how what is sent next is delivered: a block has contents of one kind
      */
-    cosim::sim::Delivery GetHeadDelivery() const;
+    NrDelivery GetHeadDelivery() const;
 
     /**
      * Counts a transmission of a block and what it costs its packets.

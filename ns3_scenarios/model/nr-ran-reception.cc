@@ -14,6 +14,11 @@
 namespace ns3
 {
 
+static_assert(static_cast<uint32_t>(NrDelivery::BITS) ==
+              static_cast<uint32_t>(cosim::sim::Delivery::BITS));
+static_assert(static_cast<uint32_t>(NrDelivery::SYMBOLS) ==
+              static_cast<uint32_t>(cosim::sim::Delivery::SYMBOLS));
+
 void NrRan::Decode(const Transmission& t)
 {
     NrHarqProcess& process = *t.process;
@@ -37,7 +42,7 @@ void NrRan::Decode(const Transmission& t)
                 static_cast<float>(t.power / process.layers * gains[t.firstPrb + i] / m_noise[i]);
         }
     }
-    const bool direct = process.delivery != cosim::sim::Delivery::PACKET;
+    const bool direct = process.delivery != NrDelivery::PACKET;
     const double sinr = m_phy->GetEffectiveSinr(m_sinr, direct ? process.headerMcs : process.mcs);
     process.sinr.push_back(static_cast<float>(sinr));
     const double bler = direct ? GetHeaderBler(process) : GetBler(process);

@@ -106,7 +106,7 @@ double NrRan::SendNewBlock(uint32_t number,
     process->transmissions = 0;
     process->sinr.clear();
     process->delivery = link.GetHeadDelivery();
-    if (process->delivery == cosim::sim::Delivery::PACKET)
+    if (process->delivery == NrDelivery::PACKET)
     {
         process->tbsBits =
             m_carrier->GetTransportBlockBits(prbs, symbols, format.layers, format.mcs);
@@ -223,7 +223,7 @@ void NrRan::Schedule(uint32_t cell, bool uplink, uint32_t symbols)
         candidate.layers = format.layers;
         // The uplink's power is spread over the share, so its MCS may yet fall.
         candidate.lowestMcs = uplink ? m_phy->GetLowestMcs() : format.mcs;
-        if (candidate.delivery != cosim::sim::Delivery::PACKET)
+        if (candidate.delivery != NrDelivery::PACKET)
         {
             DescribeDirect(candidate, format, symbols);
         }
@@ -274,7 +274,7 @@ uint8_t NrRan::GetHeaderMcs(uint8_t mcs) const
     return static_cast<uint8_t>(std::max(static_cast<int>(m_phy->GetLowestMcs()), lower));
 }
 
-NrDirectCost NrRan::GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) const
+NrDirectCost NrRan::GetDirectCost(NrDelivery delivery, uint8_t mcs) const
 {
     return NrDirectCost(
         delivery, m_phy->GetEfficiency(GetHeaderMcs(mcs)), m_phy->GetEfficiency(mcs));
@@ -290,7 +290,7 @@ void NrRan::DescribeNext(
         candidate.ue = number;
         link.HoldDirect(hold);
         link.Describe(candidate, withQueue);
-        if (candidate.delivery == cosim::sim::Delivery::PACKET)
+        if (candidate.delivery == NrDelivery::PACKET)
         {
             return;
         }

@@ -330,7 +330,7 @@ class NrRan : public Object
     uint8_t GetHeaderMcs(uint8_t mcs) const;
 
     /// \return what bytes of a block of direct delivery cost
-    NrDirectCost GetDirectCost(cosim::sim::Delivery delivery, uint8_t mcs) const;
+    NrDirectCost GetDirectCost(NrDelivery delivery, uint8_t mcs) const;
 
     /**
      * Describes what a UE may send next.

@@ -2,7 +2,7 @@
 #ifndef NR_SCHEDULER_H
 #define NR_SCHEDULER_H
 
-#include "cosim/sim/records.hpp"
+#include "nr-delivery.h"
 
 #include "ns3/object.h"
 
@@ -39,8 +39,8 @@ struct NrCandidate
     double headBudgetS{0.0};    //!< time left to that packet's deadline in seconds
     double headImportance{0.0}; //!< PDU-set importance of that packet
     uint8_t mcsBackoff{0};      //!< MCS indices to stay below the chosen one
-    cosim::sim::Delivery delivery{cosim::sim::Delivery::PACKET}; //!< of what is sent next
-    uint64_t headerBytes{0};            //!< of the demand, headers (direct delivery)
+    NrDelivery delivery{NrDelivery::PACKET}; //!< of what is sent next
+    uint64_t headerBytes{0};                 //!< of the demand, headers (direct delivery)
     uint32_t leastPrbs{0};              //!< that its first packet's headers take (direct delivery)
     uint32_t headHeaderBytes{0};        //!< of its first packet (direct delivery)
     double delayBudgetS{0.3};           //!< packet delay budget of that packet's flow in seconds

@@ -7,7 +7,7 @@
 #include "ns3/uinteger.h"
 
 using namespace ns3;
-using cosim::sim::Delivery;
+using Delivery = NrDelivery;
 using cosim::sim::PacketEvent;
 using cosim::sim::PacketReason;
 
