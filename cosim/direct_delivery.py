@@ -23,6 +23,7 @@ from cosim.plan import Plan
 from cosim.scenario import SemanticTraffic
 
 BITS, SYMBOLS = 1, 2
+"""`cosim::sim::Delivery` in records."""
 
 
 @dataclass

@@ -45,7 +45,7 @@ void NrRan::Decode(const Transmission& t)
     const bool direct = process.delivery != NrDelivery::PACKET;
     const double sinr = m_phy->GetEffectiveSinr(m_sinr, direct ? process.headerMcs : process.mcs);
     process.sinr.push_back(static_cast<float>(sinr));
-    const double bler = direct ? GetHeaderBler(process) : GetBler(process);
+    const double bler = direct ? GetHeaderBler(process) : GetBler(process, sinr);
     if (process.transmissions == 1 || !m_harqMemory)
     {
         process.draw = m_draw->GetValue();
@@ -94,9 +94,8 @@ void NrRan::Decode(const Transmission& t)
     }
 }
 
-double NrRan::GetBler(const NrHarqProcess& process) const
+double NrRan::GetBler(const NrHarqProcess& process, double sinr) const
 {
-    double sinr = process.sinr.back();
     if (process.transmissions > 1)
     {
         const double rate = m_carrier->GetCodeRate(process.mcs);

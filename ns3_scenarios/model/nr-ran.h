@@ -312,8 +312,9 @@ class NrRan : public Object
      */
     void EmitTruth(const Transmission& transmission, double sinrDb, double bler) const;
 
-    /// \return block error rate of a process after all its transmissions
-    double GetBler(const NrHarqProcess& process) const;
+    /// \return block error rate of a process after all its transmissions, the latest of which had
+    /// this effective SINR
+    double GetBler(const NrHarqProcess& process, double sinr) const;
 
     /// Adds a transmission's SINRs to those of a process of direct delivery.
     /// \return error rate of its headers after all its transmissions

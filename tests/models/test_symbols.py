@@ -37,7 +37,7 @@ class Values(Codec):
         return [Decoded(1, 0.0, 1.0, True)] * len(values)
 
     def decode(self, received, *, task, rung):
-        raise NotImplementedError
+        raise NotImplementedError  # abstract in Codec; symbols never come as units of bits
 
     def decode_cost(self, message, *, task, rung):
         return 3.0, 4.0
