@@ -8,7 +8,7 @@ A rung may name a smaller version of the device's layers (`models.compression.de
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -259,15 +259,25 @@ class LlmTokenCodec(ModelCodec):
 
 
 def read_units(
-    message: ReceivedMessage, point: Rung, most: int = MAX_TOKENS
+    message: ReceivedMessage,
+    point: Rung,
+    most: int = MAX_TOKENS,
+    unpack: Callable[[bytes], tuple[int, np.ndarray] | None] | None = None,
 ) -> dict[int, np.ndarray]:
     """Return level numbers by position, ascending; what is no unit counts as lost.
 
     Where two units claim a position the one with the lower number counts.
+
+    Args:
+        message: what arrived.
+        point: the operating point.
+        most: positions go so far.
+        unpack: reads a unit, None if it is none; by default with the rung's fixed lengths.
     """
     rows: dict[int, np.ndarray] = {}
     for number in sorted(message.units):
-        unit = unpack_unit(message.units[number], point)
+        data = message.units[number]
+        unit = unpack_unit(data, point) if unpack is None else unpack(data)
         if unit is not None and unit[0] <= most:
             rows.setdefault(*unit)
     return dict(sorted(rows.items()))

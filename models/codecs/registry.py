@@ -76,6 +76,12 @@ def _word_units(**options: Any) -> Codec:
     return WordUnitsCodec(**options)
 
 
+def _token_values(**options: Any) -> Codec:
+    from models.codecs.token_values import TokenValuesCodec
+
+    return TokenValuesCodec(**options)
+
+
 @dataclass(frozen=True)
 class _Entry:
     make: Callable[..., Codec]
@@ -125,9 +131,9 @@ _ENTRIES: dict[str, _Entry] = {
     "llm-multi": _Entry(
         _llm_multi,
         ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4",
-         "d16-vq", "d32-vq", "d32-int8-flat"),
-        f"{_DIMENSIONS}|{_CODEBOOKS}",
-        33,
+         "d16-vq", "d32-vq", "d32-int8-flat", "d16-int4-ans", "d32-int8-ans"),
+        f"({_DIMENSIONS}|{_CODEBOOKS})(-ans)?",
+        58,  # entropy-coded, were the position and all 32 levels of the rarest: 10 + 32 x 14 bits
         _with("llm-multi", "sentiment", "topic", "image", "vqa"),
         values=True,
     ),
@@ -166,6 +172,14 @@ _ENTRIES: dict[str, _Entry] = {
         r"u([1-9]|1[0-6])(-fixed)?",
         114,  # 64 levels of 14 bits, were they all of the rarest
         _shipped("picture-units"),
+    ),
+    "token-values": _Entry(
+        _token_values,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int2"),
+        _DIMENSIONS,
+        33,
+        _shipped("token-values"),
+        values=True,
     ),
     "word-units": _Entry(
         _word_units,
