@@ -27,7 +27,7 @@ from models.tasks import Content, ReconstructionTask, Sample, get_task
 TASK = "text-reconstruction"
 WIDTHS = (2, 4, 8, 16, 32)
 SNRS_DB = (-12.0, -9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0, 12.0, 18.0)
-CODED = (0, 4, 8, 10, 13, 17, 22, 28)
+CODED = (3, 6, 9, 11, 14, 17, 22, 28)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

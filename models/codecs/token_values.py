@@ -4,7 +4,8 @@
 A unit is a token: the first values of its code word (`models.codecs.code_words`). The device looks
 code words up. The edge takes the most probable token, given the values and how often tokens occur
 in training sentences; how noisy the values are it sees from their power. What did not come is left
-out.
+out. A text of which the edge is less sure than `give_up`, a limit fixed on validation data, is
+none: there the task's guess is nearer to what was sent.
 
 Made for delivery as symbols (`values`, `decode_values`); as packets a unit is a position and
 quantised values, in the wire format of codec "llm-token".
@@ -159,6 +160,8 @@ class TokenValuesCodec(ModelCodec):
         )
         out = [Decoded(POOR, 0.0, 0.0, False)] * len(values)
         for at, (text, sure) in zip(some, found, strict=True):
+            if sure < float(weights.meta["give_up"]):
+                continue
             confidence = sure * min(1.0, len(numbers[at]) / max(1, sent[at]))
             accepted = confidence >= ACCEPT_SHARE
             out[at] = Decoded(GOOD if accepted else POOR, 0.0, confidence, accepted, text)

