@@ -66,7 +66,8 @@ class LlmMultiCodec(ModelCodec):
         weights: str = WEIGHTS,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        file = folder / f"{weights}.safetensors"
+        super().__init__(trained=[file] if file.is_file() else [], **options)
         self.name = weights
         self._ends = MultiEdge(self._model, folder, weights)
         trained = int(self._ends.weights.meta["cut"])
