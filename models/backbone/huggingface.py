@@ -51,7 +51,7 @@ def load_huggingface(
     Raises:
         BackboneError: it cannot be loaded, or not be run in parts with lost tokens.
     """
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel, AutoTokenizer, PreTrainedConfig
 
     from models.backbone.loading import choose_dtype
 
@@ -61,14 +61,15 @@ def load_huggingface(
             name, dtype=torch.float32, output_loading_info=True, **local
         )
         tokenizer = AutoTokenizer.from_pretrained(name, **local)
+        written: dict[str, Any] = PreTrainedConfig.get_config_dict(name, **local)[0]
     config = model.config
     there = _layers(config, name)
     if not 1 <= layers <= there:
         raise BackboneError(f"{name} has {there} layers, {layers} were asked for")
     missing = set(report["missing_keys"])
     tensors = {key: value for key, value in model.state_dict().items() if key not in missing}
-    text, described = _text(tokenizer, name)
-    fingerprint = _fingerprint(config, tensors, described)
+    text = _text(tokenizer, name)
+    fingerprint = _fingerprint(written, tensors, tokenizer.get_vocab())
     if _is_plain_llama(config) and not missing:
         fast = dtype or choose_dtype("auto")
         return _llama(name, fingerprint, config, tensors, text, layers, fast)
@@ -188,8 +189,7 @@ def _llama(
     )
 
 
-def _text(tokenizer: Any, name: str) -> tuple[TextTokenizer, str]:
-    """Return a model's tokenizer, and all that it is."""
+def _text(tokenizer: Any, name: str) -> TextTokenizer:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise BackboneError(
@@ -199,18 +199,28 @@ def _text(tokenizer: Any, name: str) -> tuple[TextTokenizer, str]:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "tokenizer.json"
         backend.save(str(path))
-        return TextTokenizer(path, blank=unknown or 0), path.read_text()
+        return TextTokenizer(path, blank=unknown or 0)
 
 
-def _fingerprint(config: Any, tensors: dict[str, Tensor], tokenizer: str) -> str:
-    """Return a hash of sizes, weights and tokenizer: not of where the files are."""
-    sizes = config.to_dict()
-    for key in ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache"):
-        sizes.pop(key, None)
-    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True, default=str).encode())
-    digest.update(tokenizer.encode())
+def _fingerprint(
+    written: dict[str, Any], tensors: dict[str, Tensor], vocabulary: dict[str, int]
+) -> str:
+    """Return a hash of configuration, weights and vocabulary: not of where the files are.
+
+    The configuration is as its file has it: what another version of the library adds to it as a
+    default is not a part of the model.
+    """
+    kept = {
+        key: value
+        for key, value in written.items()
+        if key not in ("transformers_version", "dtype", "torch_dtype") and key[:1] != "_"
+    }
+    text = json.dumps([kept, sorted(vocabulary.items())], sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode())
     for key in sorted(tensors):
-        digest.update(key.encode() + tensors[key].contiguous().view(torch.uint8).numpy().data)
+        digest.update(
+            key.encode() + tensors[key].reshape(-1).contiguous().view(torch.uint8).numpy().data
+        )
     return digest.hexdigest()[:16]
 
 
