@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from cosim.scenario import names
 from cosim.scenario.base import Section, quantity
 from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.channel import ChannelSection
@@ -169,5 +170,8 @@ class Scenario(Section):
             path = Path(value)
             if path.suffix and path.is_file():
                 data[f"sha256 of {value}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for codec in sorted({traffic.codec for traffic in self.semantic_traffic}):
+            for path in names.own_weights(self, codec).values():
+                data[f"sha256 of {path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

