@@ -166,6 +166,8 @@ class Scenario(Section):
         """
         data = self.resolved()
         del data["name"], data["description"]
+        for key in ("weights", "backbone", "allow_hub"):
+            del data["models"][key]  # where files are; what they hold counts, below
         for value in (self.mac.bler_table, self.channel.file, self.channel.scene):
             path = Path(value)
             if path.suffix and path.is_file():

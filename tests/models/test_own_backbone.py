@@ -3,7 +3,9 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -175,3 +177,26 @@ def test_codecs_of_one_model_share_it(trained):
     one = get_codec("llm-token", folder=trained / "weights")
     other = get_codec("raw-text", folder=trained / "weights")
     assert one._model is other._model
+
+
+def test_a_model_that_was_fetched_from_the_hub_is_found_by_its_name(tmp_path):
+    """Without a network: the library's cache as a download leaves it."""
+    home = tmp_path / "hub" / "models--someone--tiny"
+    snapshot = home / "snapshots" / "0123abc"
+    hub_models.save(hub_models.KINDS["gpt2"], snapshot)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("0123abc")
+    code = (
+        "from cosim.scenario.weight_checks import _fetched\n"
+        "from models.backbone import count_layers, load_backbone\n"
+        "assert _fetched('someone/tiny') and not _fetched('someone/other')\n"
+        "assert count_layers('someone/tiny') == 3\n"
+        "model = load_backbone('someone/tiny', layers=2)\n"
+        "print(model.name, model.geometry.layers)"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["someone/tiny", "2"]
