@@ -181,7 +181,7 @@ class Probe:
             self._model.run(Pass(0, self._model.loaded), embedded, places, torch.ones_like(places))
         except (TypeError, ValueError, RuntimeError, KeyError, AttributeError) as error:
             first = (str(error) or type(error).__name__).splitlines()[0]
-            raise self._refusal(f"it does not take embedded tokens ({first})") from None
+            raise self._refusal(f"it does not run on embedded tokens ({first})") from None
         finally:
             for hook in hooks:
                 hook.remove()

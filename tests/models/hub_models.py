@@ -68,6 +68,36 @@ KINDS = {
                  ("attention.query_key_value",)),
 }  # fmt: skip
 
+_SHARED = {**COMMON, "num_key_value_heads": 2}
+MORE = {
+    "opt": Kind(
+        "OPTConfig",
+        "OPTModel",
+        {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
+         "ffn_dim": 96, "word_embed_proj_dim": 24, "do_layer_norm_before": False,
+         "vocab_size": VOCABULARY},
+        "decoder.layers",
+        (),
+    ),
+    "gptj": Kind("GPTJConfig", "GPTJModel", {"n_embd": HIDDEN, "n_layer": LAYERS, "n_head": 4,
+                 "rotary_dim": 4, "vocab_size": VOCABULARY}, "h", ()),
+    "mistral": Kind("MistralConfig", "MistralModel", _SHARED, "layers", ()),
+    "gemma2": Kind("Gemma2Config", "Gemma2Model", {**_SHARED, "head_dim": 12}, "layers", ()),
+    "phi": Kind("PhiConfig", "PhiModel", COMMON, "layers", ()),
+    "falcon": Kind("FalconConfig", "FalconModel", {"hidden_size": HIDDEN, "num_attention_heads": 4,
+                   "num_hidden_layers": LAYERS, "vocab_size": VOCABULARY}, "h", ()),
+    "distilbert": Kind("DistilBertConfig", "DistilBertModel", {"dim": HIDDEN, "n_layers": LAYERS,
+                       "n_heads": 4, "hidden_dim": 96, "vocab_size": VOCABULARY},
+                       "transformer.layer", (), both_ways=True),
+    "electra": Kind("ElectraConfig", "ElectraModel", {**COMMON, "embedding_size": 24},
+                    "encoder.layer", (), both_ways=True),
+    "mpnet": Kind("MPNetConfig", "MPNetModel", COMMON, "encoder.layer", (), 2, both_ways=True),
+    "modernbert": Kind("ModernBertConfig", "ModernBertModel", {**COMMON, "pad_token_id": 1,
+                       "bos_token_id": 2, "eos_token_id": 2, "cls_token_id": 2,
+                       "sep_token_id": 2}, "layers", (), both_ways=True),
+}  # fmt: skip
+"""Further architectures, whose embedding may be narrower than the stream (OPT, ELECTRA)."""
+
 
 def tokenizer():
     """Return a tokenizer of words that some sentences of the task sentiment are made of."""

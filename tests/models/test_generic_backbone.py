@@ -208,6 +208,27 @@ def test_layers_that_were_not_asked_for_are_not_there(made):
         run(fewer, [[5]], last=3)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("name", hub_models.MORE)
+def test_further_architectures_run_in_parts_and_know_gaps(tmp_path, name):
+    kind = hub_models.MORE[name]
+    reference = save(kind, tmp_path)
+    backbone = load_backbone(str(tmp_path), layers=LAYERS)
+    assert backbone.both_ways == kind.both_ways and backbone._model.offset == kind.offset
+    sequences = [[5, 9, 2], [8, 8]]
+    whole = run(backbone, sequences)
+    if not kind.both_ways:
+        close(whole, torch.cat([expected(kind, reference, s) for s in sequences]))
+    middle = run(backbone, sequences, last=1)
+    assert middle.shape == (5, HIDDEN)
+    positions, lengths = torch.tensor([1, 2, 3, 1, 2]), [3, 2]
+    close(backbone.run(middle, positions, lengths, 1, LAYERS), whole)
+    apart = run(backbone, sequences, [[1, 2, 9], [1, 2]])
+    assert not torch.equal(apart[:3], whole[:3]) and torch.equal(apart[3:], whole[3:])
+    changed = run(backbone, sequences, adapters=lora(backbone, 0))
+    assert (changed - whole).abs().max() > 1e-2
+
+
 def test_a_text_beyond_the_models_positions_is_a_clear_error(tmp_path):
     save(KINDS["roberta"], tmp_path)
     backbone = load_backbone(str(tmp_path), layers=1)
