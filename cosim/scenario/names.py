@@ -5,6 +5,7 @@ They come from its registries, which import no torch; so a task, codec or profil
 registered is known here too.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -73,9 +74,10 @@ def own_weights(scenario: "Scenario", codec: str) -> dict[str, Path]:
     """Return the files of `models.weights` that a codec uses, task → file; none: the shipped."""
     from models.codecs.registry import own_weights
 
-    if not scenario.models.weights or codec not in codec_names() or codec == SERVICE_CODEC:
+    folder = scenario.models.weights
+    if codec not in codec_names() or codec == SERVICE_CODEC or not os.path.isdir(folder):
         return {}
-    return own_weights(codec, Path(scenario.models.weights))
+    return own_weights(codec, Path(folder))
 
 
 def sends_values(codec: str) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Checks of weights of the user's own, and of the language model that they need."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ def weight_problems(scenario: Scenario) -> Iterator[Problem]:
                     "of one language model"
                 )  # fmt: skip
         return
-    if not Path(models.weights).is_dir():
+    if not os.path.isdir(models.weights):  # False, no error, for what cannot be a path
         yield Problem(
             "models.weights",
             show(models.weights),
@@ -85,9 +86,9 @@ def _language_model(scenario: Scenario, codec: str, files: dict[str, Path]) -> I
                 f"without a smaller device model: these are of {DEFAULT_BACKBONE} only",
             )
     where = models.backbone or name
-    if where in PACKAGED_BACKBONES or (Path(where) / "config.json").is_file():
+    if where in PACKAGED_BACKBONES or os.path.isfile(os.path.join(where, "config.json")):
         return
-    if Path(where).is_absolute() or where.startswith(".") or Path(where).is_dir():
+    if os.path.isabs(where) or where.startswith(".") or os.path.isdir(where):
         yield Problem(
             "models.backbone",
             show(models.backbone),

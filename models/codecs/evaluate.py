@@ -141,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--backbone", help="where their language model is now, if it has moved")
     options = parser.parse_args(arguments)
     own = options.weights
+    if options.backbone and not own:
+        parser.error("--backbone: only with --weights")
     if own and options.out == SHIPPED:
         parser.error("--out: a folder of your own for figures of --weights")
     if own and not any(own_weights(name, own) for name in codec_names()):

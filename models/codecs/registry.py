@@ -288,6 +288,10 @@ def get_codec(
         BackboneError: its language model is not prepared, or cannot be loaded.
     """
     if folder is None:
+        if backbone or allow_hub:
+            raise CodecError(
+                "another language model needs weights that were trained with it: give folder too"
+            )
         return _entry(name).make(threads=threads, cut=cut, on_disk=on_disk)
     if not own_weights(name, folder):
         raise CodecError(

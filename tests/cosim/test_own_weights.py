@@ -67,6 +67,8 @@ def test_codecs_without_files_there_keep_what_ships(tmp_path):
         ({"models": {"allow_hub": True}}, "models.allow_hub = true: only with models.weights"),
         ({"models": {"backbone": "/m"}}, 'models.backbone = "/m": only with models.weights'),
         ({"models": {"weights": "/no/such"}}, "is no folder (looked for in"),
+        ({"models": {"weights": "x" * 300}}, "is no folder (looked for in"),
+        ({"models": {"weights": "a\0b"}}, "is no folder (looked for in"),
     ],
 )
 def test_fields_that_lead_nowhere_are_named(changes, words):
@@ -91,6 +93,7 @@ def test_a_language_model_that_is_gone_is_looked_for_before_the_run(tmp_path):
     model = tmp_path / "model"
     folder = write(tmp_path / "w", backbone=str(model))
     assert f"is not there: {model}; models.backbone = its folder now" in problem(raw(folder))
+    assert "is not there" in problem(raw(folder, backbone=".\0"))
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / "config.json").write_text("{}")

@@ -152,6 +152,8 @@ def test_a_folder_of_two_models_or_of_none_is_refused(trained, tmp_path):
         get_codec("llm-token", folder=tmp_path)
     with pytest.raises(CodecError, match="has no weights in"):
         get_codec("zstd-file", folder=tmp_path)
+    with pytest.raises(CodecError, match="give folder too"):
+        get_codec("llm-token", backbone="/some/model")
     one = trained / "weights" / "llm-token-sentiment.safetensors"
     shutil.copy(one, tmp_path)
     meta = json.dumps(weights_meta(one) | {"backbone": "another/model"})
