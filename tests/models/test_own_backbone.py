@@ -50,6 +50,15 @@ def test_weights_name_their_model_and_the_codec_keeps_its_contract(trained):
         assert check_codec(codec, task="sentiment", samples=4).samples == 4
 
 
+def test_training_repeats_bit_by_bit(trained, tmp_path):
+    train_llm_token.main(
+        ["--task", "sentiment", *TINY, "--backbone", str(trained / "model"),
+         "--out", str(tmp_path)]
+    )  # fmt: skip
+    for path in sorted((trained / "weights").iterdir()):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
 def test_another_device_model_or_task_is_an_error_that_says_so(trained):
     codec = get_codec("llm-token", folder=trained / "weights", on_disk=False)
     from models.tasks import get_task
