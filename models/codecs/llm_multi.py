@@ -68,7 +68,8 @@ class LlmMultiCodec(ModelCodec):
         weights: str = WEIGHTS,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        file = folder / f"{weights}.safetensors"
+        super().__init__(trained=[file] if file.is_file() else [], **options)
         self.name = weights
         self._ends = MultiEdge(self._model, folder, weights)
         self._coders: dict[tuple[str, int, int, bool], UnitCoder] = {}

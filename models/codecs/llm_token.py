@@ -44,6 +44,7 @@ from models.compression.device_models import (
     device_fingerprint,
     device_model,
 )
+from models.fingerprint import task_weights
 from models.tasks import Sample
 
 MAX_TOKENS = 64
@@ -66,7 +67,7 @@ class LlmTokenCodec(ModelCodec):
     modality = "text"
 
     def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(trained=tuple(task_weights(self.name, folder).values()), **options)
         self._cut = cut
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
@@ -162,12 +163,8 @@ class LlmTokenCodec(ModelCodec):
         """
         keys = [(point.device, weights.cut, text) for text in texts]
         todo = [key for key in dict.fromkeys(keys) if key not in self._kept]
-        # A text without any token is sent as one space: a message has at least one unit.
-        numbers = [
-            self._model.tokenizer.encode(text, MAX_TOKENS)
-            or self._model.tokenizer.encode(" ", MAX_TOKENS)
-            for _, _, text in todo
-        ]
+        # A text without any token is sent as a space: a message has at least one unit.
+        numbers = [self._model.tokenizer.encode_some(text, MAX_TOKENS) for _, _, text in todo]
         found = {key: self._kept[key] for key in keys if key in self._kept}
         if todo:
             lengths = [len(row) for row in numbers]
@@ -235,7 +232,7 @@ class LlmTokenCodec(ModelCodec):
 
     def _weights(self, task: str) -> CodecWeights:
         weights = load_weights(self.name, task, self._folder)
-        weights.check_backbone(self._model.name)
+        weights.check_backbone(self._model)
         if self._cut is not None and self._cut != weights.cut:
             raise CodecError(
                 f"codec {self.name}, task {task}: the weights were trained for a cut after layer "

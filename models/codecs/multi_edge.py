@@ -75,7 +75,7 @@ class MultiEdge:
             CodecError: there are none, or they are for another language model.
         """
         weights = load_shared_weights(self._name, self._folder)
-        weights.check_backbone(self.backbone.name)
+        weights.check_backbone(self.backbone)
         return weights
 
     @property
@@ -136,7 +136,7 @@ class MultiEdge:
     def _tokens(self, text: str, sees: bool) -> list[int]:
         """Return a text's tokens; a text task sends at least one."""
         tokens = self.backbone.tokenizer.encode(text, MAX_TOKENS)
-        return tokens if tokens or sees else self.backbone.tokenizer.encode(" ", MAX_TOKENS)
+        return tokens if tokens or sees else self.backbone.tokenizer.encode_some(" ", MAX_TOKENS)
 
     def _features(self, sample: Sample, task: str) -> Tensor:
         """Return a picture's features, shape [16, 1280]."""
