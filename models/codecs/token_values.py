@@ -188,15 +188,14 @@ class TokenValuesCodec(ModelCodec):
         return 2.0 * book * len(message.units), 4.0 * book
 
     def _tokens(self, sample: Sample) -> list[int]:
-        encode = self._model.tokenizer.encode
-        return encode(f" {sample.text}", MAX_TOKENS) or encode(" ", 1)
+        return self._model.tokenizer.encode_some(f" {sample.text}", MAX_TOKENS)
 
     def _parts(self, task: str) -> tuple[CodecWeights, Tensor]:
         """Return weights and the log-frequencies of all tokens."""
         if task not in self._known:
             check_task(self.name, task, self.modality)
             weights = load_weights(self.name, task, self._folder)
-            weights.check_backbone(self._model.name)
+            weights.check_backbone(self._model)
             self._known[task] = weights, log_frequencies(task)
         return self._known[task]
 
