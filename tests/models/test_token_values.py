@@ -80,7 +80,7 @@ def test_more_values_or_less_noise_give_more_right_words(codec, samples):
         values = noisy(codec.values(samples, task=TASK, rung=rung), snr_db)
         share = []
         for sample, answer in zip(samples, codec.decode_values(values, task=TASK), strict=True):
-            sent, got = sample.text.split(), set(answer.content.split())
+            sent, got = sample.text.split(), set((answer.content or "").split())
             share.append(sum(word in got for word in sent) / len(sent))
         return np.mean(share)
 
@@ -100,6 +100,13 @@ def test_a_receiver_is_less_sure_of_noisy_values_and_of_parts(codec, samples):
         assert whole.accepted
         assert not noise.accepted and noise.confidence < whole.confidence
         assert not half.accepted and half.confidence == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_receiver_without_a_clue_says_so(codec, samples):
+    values = noisy(codec.values(samples[:4], task=TASK, rung="d8-int8"), -12.0)
+    for answer in codec.decode_values(values, task=TASK):
+        assert answer.content is None
+        assert (answer.confidence, answer.accepted) == (0.0, False)
 
 
 def test_symbols_through_the_bytes_of_a_converter_are_the_values(codec, samples):
