@@ -67,7 +67,7 @@ def main() -> None:
     left.set_ylim(0.0, 1.02)
     right.set_ylabel("resource elements a message")
     right.set_yscale("log")
-    left.legend(fontsize=7)
+    right.legend(fontsize=7)
     for axis in (left, right):
         axis.set_xlabel("mean uplink SINR / dB")
         axis.grid(alpha=0.3)
