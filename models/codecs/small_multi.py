@@ -103,8 +103,8 @@ class SmallMultiCodec(Codec):
                 self._store.put(key, value)
             units = [bytes.fromhex(unit) for unit in value]
             kept, scores = cut_to_budget(units, [1.0] * len(units), budget_bytes)
-            operations, _ = self._net.operations(len(units))
-            size = 4.0 * sum(p.numel() for p in self._net.device.parameters())
+            operations, _ = self._net.operations(len(units), sees)
+            size = 4.0 * self._net.weights(sees)
             out.append(
                 EncodedMessage(sample.id, self.name, task, rung, kept, scores, operations, size)
             )
@@ -113,17 +113,17 @@ class SmallMultiCodec(Codec):
     @torch.no_grad()
     def _encode(self, sample: Sample, sees: bool, point: Rung) -> list[bytes]:
         """Return a sample's units. Samples are computed one by one: none depends on another."""
-        pixels = tokens = None
+        looks = tokens = None
         picture = sample.picture
         if sees:
             if picture is None:
                 raise CodecError(f"sample {sample.id} has no picture")
-            pixels = pixels_for(picture.width, picture.height, picture.pixels)[None]
+            looks = self._net.look(pixels_for(picture.width, picture.height, picture.pixels)[None])
         numbers = self._tokenizer.encode(sample.text, MAX_TOKENS)
         if numbers or not sees:
             tokens = torch.tensor([numbers or self._tokenizer.encode(" ", 1)]) % VOCABULARY
         count = (PATCHES if sees else 0) + (0 if tokens is None else tokens.shape[1])
-        values = self._net.send(pixels, tokens, torch.ones(1, count, dtype=torch.bool))[0]
+        values = self._net.send(looks, tokens, torch.ones(1, count, dtype=torch.bool))[0]
         levels = quantise(values[:, : point.dimensions], point.bits)
         return pack_units(np.arange(1, count + 1), levels, point)[: point.max_units]
 
@@ -166,7 +166,7 @@ class SmallMultiCodec(Codec):
     def decode_cost(self, message: EncodedMessage, *, task: str, rung: str) -> tuple[float, float]:
         """Return operations and memory traffic at the edge; see `Codec.decode_cost`."""
         size = 4.0 * sum(p.numel() for p in self._net.edge.parameters())
-        return self._net.operations(len(message.units))[1], size
+        return self._net.operations(len(message.units), self._sees(task))[1], size
 
     def _sees(self, task: str) -> bool:
         if task not in self._tasks:

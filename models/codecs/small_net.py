@@ -6,7 +6,6 @@ system for multimodal data", IEEE Trans. Communications, 2024): an encoder for e
 decoder for all tasks, and an embedding of the task that asks the decoder.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -43,11 +42,32 @@ class Block(nn.Module):
         samples, tokens, _ = x.shape
         joint = self.joint(self.first(x)).view(samples, tokens, 3, HEADS, -1)
         query, key, value = joint.permute(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(-1, -2) / math.sqrt(WIDTH // HEADS)
-        scores = scores.masked_fill(~there[:, None, None], float("-inf"))
-        mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(samples, tokens, WIDTH)
+        mixed = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=there[:, None, None]
+        )
+        mixed = mixed.transpose(1, 2).reshape(samples, tokens, WIDTH)
         x = x + self.drop(self.out(mixed))
         out: Tensor = x + self.drop(self.down(functional.gelu(self.up(self.second(x)))))
+        return out
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a layer of 3 x 3 filters that keeps the size."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs), nn.GELU()
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a direct path (K. He et al., CVPR 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.both = nn.Sequential(_convolution(width, width), _convolution(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features, of the same shape."""
+        out: Tensor = x + self.both(x)
         return out
 
 
@@ -64,10 +84,11 @@ class SmallNet(nn.Module):
         self.place = nn.Embedding(MAX_UNITS + 1, WIDTH)
         self.kind = nn.Embedding(2, WIDTH)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, 3, 2, 1), nn.GroupNorm(4, 32), nn.GELU(),
-            nn.Conv2d(32, 64, 3, 2, 1), nn.GroupNorm(4, 64), nn.GELU(),
-            nn.Conv2d(64, WIDTH, 3, 2, 1),
+            _convolution(3, 32), nn.MaxPool2d(2),
+            _convolution(32, 64), nn.MaxPool2d(2), Residual(64),
+            _convolution(64, WIDTH), nn.MaxPool2d(2), Residual(WIDTH),
         )  # fmt: skip
+        self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for table, spread in ((self.embedding, 0.3), (self.place, 0.05), (self.kind, 0.05)):
             nn.init.normal_(table.weight, std=spread)
         self.device = nn.ModuleList([Block() for _ in range(2)])
@@ -78,17 +99,26 @@ class SmallNet(nn.Module):
         self.last = nn.LayerNorm(WIDTH)
         self.heads = nn.ModuleList([nn.Linear(WIDTH, count) for count in labels])
 
-    def send(self, pixels: Tensor | None, tokens: Tensor | None, there: Tensor) -> Tensor:
+    def look(self, pixels: Tensor) -> Tensor:
+        """Return the features of pictures, shape [pictures, 16, 128].
+
+        Args:
+            pixels: -1 to 1, shape [pictures, 3, 32, 32].
+        """
+        x: Tensor = self.stem(pixels.contiguous(memory_format=torch.channels_last))
+        return x.flatten(2).transpose(1, 2)
+
+    def send(self, looks: Tensor | None, tokens: Tensor | None, there: Tensor) -> Tensor:
         """Return the values of all units, about unit variance, shape [samples, units, 32].
 
         Args:
-            pixels: -1 to 1, shape [samples, 3, 32, 32], or None.
+            looks: of `look`, shape [samples, 16, 128], or None.
             tokens: numbers below `VOCABULARY`, shape [samples, tokens], or None.
             there: True for units that exist, shape [samples, units]; a picture's come first.
         """
         parts = []
-        if pixels is not None:
-            parts.append(self.stem(pixels).flatten(2).transpose(1, 2) + self.kind.weight[0])
+        if looks is not None:
+            parts.append(looks + self.kind.weight[0])
         if tokens is not None:
             parts.append(self.embedding(tokens) + self.kind.weight[1])
         x = torch.cat(parts, 1)
@@ -119,13 +149,17 @@ class SmallNet(nn.Module):
         scores: Tensor = self.heads[task](self.last(x[:, 0]))
         return scores
 
-    def operations(self, units: int) -> tuple[float, float]:
+    def operations(self, units: int, picture: bool) -> tuple[float, float]:
         """Return operations of device and edge for a sample of so many units."""
-        layer = 8 * WIDTH * WIDTH
-        block = 2.0 * units * layer + 4.0 * units**2 * WIDTH
-        stem = 2.0 * (256 * 27 * 32 + 64 * 288 * 64 + 16 * 576 * WIDTH)
+        block = 2.0 * units * 8 * WIDTH * WIDTH + 4.0 * units**2 * WIDTH
         both = 2.0 * units * WIDTH * DIMENSIONS
-        return 2 * block + both + stem, 2 * block + both
+        filters = 1024 * 3 * 32 + 256 * 32 * 64 + 64 * 64 * (2 * 64 + WIDTH) + 16 * 2 * WIDTH**2
+        return 2 * block + both + picture * 18.0 * filters, 2 * block + both
+
+    def weights(self, picture: bool) -> int:
+        """Return how many weights the device reads for a sample, but for its words' vectors."""
+        parts = [self.device, self.encoder, *([self.stem] if picture else [])]
+        return sum(p.numel() for part in parts for p in part.parameters())
 
 
 def pixels_for(width: int, height: int, pixels: bytes) -> Tensor:

