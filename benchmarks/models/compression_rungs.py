@@ -74,7 +74,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--timed", type=int, default=16, help="sentences of a turn")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3, help="0: no times")
+    parser.add_argument(
+        "--only", action="append", help="measure the accuracy of this; again for more"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/rungs.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -100,8 +103,12 @@ def main():
             spent += cpu_ms(codec, rung_of(RUNGS[0], version), timed)
     for name, row in rows.items():
         codec, version = ways[name]
-        row["cpu_ms"] = round(statistics.median(times[name]), 2)
-        row["cpu_ratio"] = round(row["cpu_ms"] / statistics.median(times["fp32"]), 3)
+        if times[name]:
+            row["cpu_ms"] = round(statistics.median(times[name]), 2)
+            row["cpu_ratio"] = round(row["cpu_ms"] / statistics.median(times["fp32"]), 3)
+        if options.only and name not in options.only:
+            print(name, row, flush=True)
+            continue
         for task in TASKS:
             samples = get_task(task).test[: options.samples]
             messages = codec.encode(samples, task=task, rung=rung_of(RUNGS[0], version))
