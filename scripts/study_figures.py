@@ -9,9 +9,9 @@
     python scripts/study_figures.py multi-task campaigns/multi-task docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"multi-task" also prints a table a bandwidth and gain; "controller", "controller-photos" (likewise
-from campaigns/controller-photos) and "battery" print shares by place and device, from the runs'
-messages.
+"multi-task" also prints a table a bandwidth and gain; "controller", "controller-photos" and
+"controller-questions" (likewise from campaigns/NAME) and "battery" print shares by place and
+device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
@@ -319,7 +319,8 @@ def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
-             "controller": controller, "controller-photos": controller, "battery": controller,
+             "controller": controller, "controller-photos": controller,
+             "controller-questions": controller, "battery": controller,
              "importance": importance, "multi-task": multi_task}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     results = load(folder)
