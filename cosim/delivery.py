@@ -31,6 +31,9 @@ PILOT_SPACING = 6
 """One pilot before every so many data symbols of a block: 1/7 of the resource, as with one DMRS
 symbol in seven."""
 
+LOWEST_RATE = 0.2
+"""Of Sionna's LDPC encoder: the code of TS 38.212 itself, without repetition."""
+
 HEADER_BITS = 16
 """With symbols, how many units follow: QPSK of rate 120/1024 (MCS 0), which here is never wrong."""
 
@@ -175,6 +178,11 @@ def _chain(bits: int, mcs: int) -> tuple[Any, Any, Any, Any]:
         from sionna.phy.mapping import Constellation, Demapper, Mapper
 
         scheme = MCS_TABLE_1[mcs]
+        if scheme.code_rate < LOWEST_RATE:
+            raise ValueError(
+                f"mcs = {mcs}: a code block of rate {scheme.code_rate:.2f} would need repetition, "
+                "which this link lacks; take 3 or more"
+            )
         order = scheme.bits_per_symbol
         coded = math.ceil(bits / scheme.code_rate / order) * order
         encoder = LDPC5GEncoder(bits, coded, num_bits_per_symbol=order)

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Would entropy coding make units shorter, and does our coder's choice cost bytes?
+"""What does entropy coding save, and does our coder's choice cost bytes?
 
     python benchmarks/models/entropy_coding.py
 
-First the units of codec "llm-multi": bytes with a fixed length, and with each value coded with
-static frequencies of its dimension over training samples, every unit by itself. Then the units of
-codec "picture-units" by `models.codecs.ans` and, where it is installed, by constriction's coders.
+First the units of codec "llm-multi": bytes with a fixed length, and those of the rungs "-ans". Then
+the units of codec "picture-units" by `models.codecs.ans` and, where it is installed, by
+constriction's coders.
 """
 
 import importlib.util
-from collections import defaultdict
 
 import numpy as np
 
@@ -17,43 +16,28 @@ from models.codecs import ans
 from models.codecs.llm_multi import LlmMultiCodec
 from models.codecs.picture_net import LARGEST, MAPS
 from models.codecs.picture_units import _NUMBER, PictureUnitsCodec
-from models.codecs.quantiser import parse_rung, unpack_unit
 from models.tasks import get_task
 
-TASKS = {"sentiment": 0, "image": 16, "vqa": 16}
-"""Task → positions of a picture, whose values have frequencies of their own."""
-POSITIONS = ans.Table([1] * 80, 8)
-
-
-def levels(codec, rung, split, samples):
-    """Yield task, position, whether it is a token's, and levels of each unit."""
-    for task, seen in TASKS.items():
-        for message in codec.encode(get_task(task).splits[split][:samples], task=task, rung=rung):
-            for unit in message.units:
-                position, row = unpack_unit(unit, parse_rung(rung))
-                yield task, position, position > seen, row
+SAMPLES = 100
 
 
 def language_model_units():
     codec = LlmMultiCodec()
-    for rung in ("d8-int4", "d16-int4", "d32-int8"):
-        point = parse_rung(rung)
-        known = defaultdict(list)
-        for _, _, token, row in levels(codec, rung, "train", 60):
-            known[token].append(row)
-        tables = {
-            token: [
-                ans.Table(np.bincount(column, minlength=1 << point.bits).tolist(), 14)
-                for column in np.array(rows).T
-            ]
-            for token, rows in known.items()
-        }
-        sizes = defaultdict(list)
-        for task, position, token, row in levels(codec, rung, "test", 30):
-            symbols = [(t, int(v)) for t, v in zip(tables[token], row, strict=True)]
-            sizes[task].append(len(ans.encode([(POSITIONS, position - 1), *symbols])))
-        for task, found in sizes.items():
-            print(f"{rung} {task}: {point.unit_bytes} bytes fixed, {np.mean(found):.2f} coded")
+    print("| rung | " + " | ".join(("sentiment", "topic", "image", "vqa")) + " |")
+    for rung in ("d8-int4", "d16-int4", "d32-int8", "d16-vq"):
+        cells = []
+        for task in ("sentiment", "topic", "image", "vqa"):
+            samples = get_task(task).test[:SAMPLES]
+            sizes = [
+                np.mean([
+                    len(unit)
+                    for message in codec.encode(samples, task=task, rung=name)
+                    for unit in message.units
+                ])
+                for name in (rung, f"{rung}-ans")
+            ]  # fmt: skip
+            cells.append(f"{sizes[0]:.0f}, {sizes[1]:.2f}")
+        print(f"| `{rung}` | " + " | ".join(cells) + " |", flush=True)
 
 
 def picture_units():

@@ -11,6 +11,7 @@ from cosim.scenario.layout import check_layout
 from cosim.scenario.mac_checks import mac_problems
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic_checks import traffic_problems
+from cosim.scenario.weight_checks import weight_problems
 from cosim.scenario.wording import listed, near, unknown_name
 
 UL_ALPHAS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -22,7 +23,7 @@ def cross_checks(scenario: Scenario) -> list[Problem]:
     problems = list(carrier_problems(scenario))
     # Slot counts mean nothing with a numerology that the carrier cannot have.
     slotted = () if problems else (tdd_problems, channel_problems)
-    for check in (*slotted, _ues, check_layout, _mac, traffic_problems, _models):
+    for check in (*slotted, _ues, check_layout, _mac, traffic_problems, _models, weight_problems):
         problems.extend(check(scenario))
     return problems
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from cosim.scenario import names
 from cosim.scenario.base import Section, quantity
 from cosim.scenario.carrier import BackhaulSection, CarrierSection
 from cosim.scenario.channel import ChannelSection
@@ -165,9 +166,14 @@ class Scenario(Section):
         """
         data = self.resolved()
         del data["name"], data["description"]
+        for key in ("weights", "backbone", "allow_hub"):
+            del data["models"][key]  # where files are; what they hold counts, below
         for value in (self.mac.bler_table, self.channel.file, self.channel.scene):
             path = Path(value)
             if path.suffix and path.is_file():
                 data[f"sha256 of {value}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for codec in sorted({traffic.codec for traffic in self.semantic_traffic}):
+            for path in names.own_weights(self, codec).values():
+                data[f"sha256 of {path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -5,8 +5,14 @@ They come from its registries, which import no torch; so a task, codec or profil
 registered is known here too.
 """
 
+import os
 import re
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosim.scenario.model import Scenario
 
 SERVICE_CODEC = "split-lora"
 """The codec whose weights a [[traffic]] entry of kind "finetuning" trains during the run."""
@@ -62,6 +68,16 @@ def codec_tasks(codec: str) -> tuple[str, ...] | None:
     from models.codecs.registry import codec_tasks
 
     return None if codec == SERVICE_CODEC else codec_tasks(codec)
+
+
+def own_weights(scenario: "Scenario", codec: str) -> dict[str, Path]:
+    """Return the files of `models.weights` that a codec uses, task → file; none: the shipped."""
+    from models.codecs.registry import own_weights
+
+    folder = scenario.models.weights
+    if codec not in codec_names() or codec == SERVICE_CODEC or not os.path.isdir(folder):
+        return {}
+    return own_weights(codec, Path(folder))
 
 
 def sends_values(codec: str) -> bool:

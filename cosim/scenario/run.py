@@ -48,6 +48,21 @@ class ModelsSection(Section):
         ge=1,
         le=1000,
     )
+    weights: str = quantity(
+        "",
+        "folder with weights of your own: a codec that has files CODEC-TASK.safetensors there uses "
+        "them, and the language model that they name, in the place of what ships",
+        max_length=1000,
+    )
+    backbone: str = quantity(
+        "",
+        "folder of that language model, if it is no longer where the weights say; only with "
+        "weights",
+        max_length=1000,
+    )
+    allow_hub: bool = quantity(
+        False, "fetch that language model from the Hugging Face hub if it is not on this machine"
+    )
     edge_profile: str = quantity(
         "edge-server",
         "device profile of the edge server, which decodes",

@@ -119,14 +119,22 @@ def _semantic(scenario: Scenario, traffic: SemanticTraffic, at: str) -> Iterator
     if traffic.codec not in names.codec_names():
         yield from unknown_name(f"{at}.codec", traffic.codec, names.codec_names())
         return
-    able = names.codec_tasks(traffic.codec)
+    own = names.own_weights(scenario, traffic.codec)
+    able = tuple(own) if own else names.codec_tasks(traffic.codec)
     if able is not None and traffic.task in names.task_names() and traffic.task not in able:
         yield Problem(
             f"{at}.task",
             show(traffic.task),
-            f"codec {show(traffic.codec)} has weights for {listed(able)}",
+            f"codec {show(traffic.codec)} has weights for {listed(able)}"
+            + (f" in models.weights = {show(scenario.models.weights)}" if own else ""),
         )
-    if traffic.rung == names.AUTO:
+    if traffic.rung == names.AUTO and own:
+        yield Problem(
+            f"{at}.rung",
+            show(traffic.rung),
+            "a rung by name with models.weights: rungs were measured with the shipped weights",
+        )
+    elif traffic.rung == names.AUTO:
         yield from _auto(traffic, at)
     elif not names.is_rung(traffic.codec, traffic.rung):
         yield from unknown_name(f"{at}.rung", traffic.rung, names.rung_names(traffic.codec))

@@ -16,11 +16,11 @@ class BackboneError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Sizes of a decoder-only transformer.
+    """Sizes of a transformer.
 
     Attributes:
         hidden: width of the residual stream.
-        layers: decoder layers available.
+        layers: that are loaded.
         parameters_per_layer: weights of one layer that every token is multiplied with.
         bytes_per_weight: of the loaded weights.
     """
@@ -44,12 +44,15 @@ class Geometry:
 
 
 class Backbone(ABC):
-    """A pretrained decoder-only language model whose layers can be run in parts.
+    """A pretrained language model, causal or an encoder, whose layers can be run in parts.
 
     Sequences are packed: all their tokens lie end to end in the rows of one tensor. A sequence
     starts, unseen by the caller, with a constant prefix token at position 0, which soaks up the
     attention that has nowhere to go (the "attention sink", Xiao et al., ICLR 2024); being constant
-    it is computed at both ends and never sent. The caller's tokens have positions from 1.
+    it is computed at both ends and never sent. In an encoder, whose tokens see each other both
+    ways, the prefix sees itself only, which keeps it constant. The caller's tokens have positions
+    from 1; a number of the model's own that these begin with (RoBERTa's) is not the caller's
+    business.
 
     Attributes:
         name: of the model.
@@ -67,7 +70,11 @@ class Backbone(ABC):
 
     @abstractmethod
     def embed(self, tokens: Sequence[int]) -> Tensor:
-        """Return token embeddings, float32 of shape [tokens, hidden]."""
+        """Return what `run` takes before layer 0, float32 of shape [tokens, embedding width].
+
+        The embedding's width is the stream's in most models. Where a model adds positions to it,
+        `run` does.
+        """
 
     @abstractmethod
     def run(
@@ -82,7 +89,8 @@ class Backbone(ABC):
         """Run layers `first` to `last` (exclusive) over packed sequences.
 
         Args:
-            hidden: residual stream before layer `first`, float32 of shape [tokens, hidden].
+            hidden: residual stream before layer `first`, float32 of shape [tokens, hidden]; before
+                layer 0, what `embed` returns.
             positions: of the tokens in their sequences, from 1, ascending, int64 of shape [tokens].
             lengths: tokens of each sequence; they sum to `tokens`. Tokens that were lost are left
                 out: nobody attends to them, the others keep their positions.
@@ -109,7 +117,8 @@ class Adapters:
     Attributes:
         name: distinguishes this set in caches of merged weights.
         down: layer number → A of shape [rank, hidden].
-        up: layer number → B of shape [query + key + value rows, rank], its scale included.
+        up: layer number → B of shape [query + key + value rows, rank], its scale included. Where a
+            model has one matrix for the three its own order of rows holds.
     """
 
     name: str

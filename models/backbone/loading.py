@@ -10,10 +10,12 @@ from typing import Literal
 import torch
 from safetensors import safe_open
 
+from models.backbone import packaged
 from models.backbone.api import Backbone, BackboneError
 from models.backbone.llama import Layer, LlamaBackbone, LlamaConfig
 from models.backbone.smollm2 import DEFAULT_BACKBONE, folder
 from models.backbone.text import TextTokenizer
+from models.names import PACKAGED_BACKBONES
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -50,31 +52,67 @@ def load_backbone(
     """Return a model with its first `layers` layers in memory (once a process).
 
     Args:
-        name: the default model, a folder with a Hugging Face causal model, or, with `allow_hub`,
-            a name on the Hugging Face hub.
+        name: the default model, another one that comes in a package (`models.names`), a folder
+            with a causal model or an encoder of Hugging Face's transformers, or a model's name on
+            their hub: with `allow_hub` it is fetched, otherwise it must have been before.
         layers: how many.
-        precision: number type of matrix products; see `choose_dtype`.
+        precision: number type of matrix products; see `choose_dtype`. "auto" means 32-bit floats
+            for models that are no Llama.
         allow_hub: whether the network may be asked.
 
     Raises:
-        BackboneError: there is no such model, or it has fewer layers.
+        BackboneError: there is no such model, it has fewer layers, or it cannot be run in parts
+            with lost tokens.
     """
     dtype = choose_dtype(precision)
     if name == DEFAULT_BACKBONE:
         return _load_prepared(layers, dtype)
     from models.backbone.huggingface import load_huggingface
 
-    return load_huggingface(name, layers=layers, dtype=dtype, allow_hub=allow_hub)
+    found = load_huggingface(
+        str(packaged.folder(name)) if name in PACKAGED_BACKBONES else name,
+        layers=layers,
+        dtype=None if precision == "auto" else dtype,
+        allow_hub=allow_hub,
+    )
+    found.name = name
+    return found
 
 
-def _load_prepared(layers: int, dtype: torch.dtype) -> LlamaBackbone:
+def count_layers(name: str = DEFAULT_BACKBONE, *, allow_hub: bool = False) -> int:
+    """Return how many layers a model has, without loading it.
+
+    Raises:
+        BackboneError: there is no such model.
+    """
+    if name == DEFAULT_BACKBONE:
+        config = json.loads((_prepared() / "config.json").read_text())
+        return int(config["num_hidden_layers"])
+    from models.backbone.huggingface import layer_count
+
+    path = str(packaged.folder(name)) if name in PACKAGED_BACKBONES else name
+    return layer_count(path, allow_hub=allow_hub)
+
+
+def lasting_name(name: str) -> str:
+    """Return the name under which a model is found from any working folder: a full path, or it."""
+    if name == DEFAULT_BACKBONE or name in PACKAGED_BACKBONES or not Path(name).is_dir():
+        return name
+    return str(Path(name).resolve())
+
+
+def _prepared() -> Path:
     home = folder()
-    manifest = home / "manifest.json"
-    if not manifest.is_file():
+    if not (home / "manifest.json").is_file():
         raise BackboneError(
             f"the language model is not prepared in {home.parent}: run `python -m models.prepare`"
         )
-    files = json.loads(manifest.read_text())["files"]
+    return home
+
+
+def _load_prepared(layers: int, dtype: torch.dtype) -> LlamaBackbone:
+    home = _prepared()
+    files = json.loads((home / "manifest.json").read_text())["files"]
     config = LlamaConfig(**json.loads((home / "config.json").read_text()))
     return read_llama(
         home / "model.safetensors",

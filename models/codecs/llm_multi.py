@@ -6,6 +6,7 @@ A unit is one token of the text or one of the picture's 16 positions, in the wir
 out of the edge's sequence.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from models.codecs.quantiser import (
 )
 from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
+from models.codecs.unit_coder import UnitCoder
 from models.codecs.weights import SHIPPED
 from models.tasks import Sample
 from models.vision.efficientnet import POSITIONS
@@ -66,9 +68,11 @@ class LlmMultiCodec(ModelCodec):
         weights: str = WEIGHTS,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        file = folder / f"{weights}.safetensors"
+        super().__init__(trained=[file] if file.is_file() else [], **options)
         self.name = weights
         self._ends = MultiEdge(self._model, folder, weights)
+        self._coders: dict[tuple[str, int, int, bool], UnitCoder] = {}
         trained = int(self._ends.weights.meta["cut"])
         if cut is not None and cut != trained:
             raise CodecError(
@@ -78,7 +82,7 @@ class LlmMultiCodec(ModelCodec):
 
     @property
     def rungs(self) -> tuple[str, ...]:
-        """Return the ladder; any d<n>-int<b>[-top<k>][-flat] works too."""
+        """Return the ladder; any d<n>-int<b>[-top<k>][-flat][-ans] works too."""
         return codec_rungs(self.name)
 
     @property
@@ -130,7 +134,11 @@ class LlmMultiCodec(ModelCodec):
         """Return (rows, units in hexadecimal, importances) of each sample."""
         rows = self._ends.analyse(samples, task)
         levels = self._levels(rows.values[:, : point.dimensions], rows.positions, task, point)
-        units = pack_units(rows.positions.numpy(), levels, point)
+        if point.coded:
+            coder = self._coder(task, point)
+            units = coder.pack(rows.positions.tolist(), levels.numpy())
+        else:
+            units = pack_units(rows.positions.numpy(), levels, point)
         ranks: list[float] = rows.importance.tolist()
         out = []
         for part, length in zip(spans(rows.lengths), rows.lengths, strict=True):
@@ -142,7 +150,9 @@ class LlmMultiCodec(ModelCodec):
         """Return one answer a message; see `Codec.decode`."""
         point = _rung(rung)
         most = MAX_TOKENS + (POSITIONS if self._ends.sees(task) else 0)
-        messages = [read_units(message, point, most) for message in received]
+        unpack = self._coder(task, point).read if point.coded else None
+        messages = [read_units(message, point, most, unpack) for message in received]
+        point = dataclasses.replace(point, coded=False)  # the same values, the same answer
         keys = [
             self._key(
                 "decode",
@@ -164,6 +174,12 @@ class LlmMultiCodec(ModelCodec):
         levels = np.stack([row for rows in messages for row in rows.values()])
         values = self._values(torch.from_numpy(levels), positions, task, point)
         return self._ends.classify(positions, values, [len(rows) for rows in messages], task)
+
+    def _coder(self, task: str, point: Rung) -> UnitCoder:
+        key = (task, point.levels, point.bits, point.vector)
+        if key not in self._coders:
+            self._coders[key] = self._ends.coder(task, point)
+        return self._coders[key]
 
     def _levels(self, values: Tensor, positions: Tensor, task: str, point: Rung) -> Tensor:
         """Return the level numbers of rows."""
@@ -241,7 +257,7 @@ class LlmMultiCodec(ModelCodec):
 
 
 def _rung(name: str) -> Rung:
-    return parse_rung(DEFAULT_RUNG if name == "default" else name)
+    return parse_rung(DEFAULT_RUNG if name == "default" else name, coder=True)
 
 
 def _content(sample: Sample) -> tuple[str, bytes]:

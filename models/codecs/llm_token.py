@@ -8,7 +8,7 @@ A rung may name a smaller version of the device's layers (`models.compression.de
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from models.compression.device_models import (
     device_fingerprint,
     device_model,
 )
+from models.fingerprint import task_weights
 from models.tasks import Sample
 
 MAX_TOKENS = 64
@@ -66,7 +67,7 @@ class LlmTokenCodec(ModelCodec):
     modality = "text"
 
     def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(trained=tuple(task_weights(self.name, folder).values()), **options)
         self._cut = cut
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
@@ -171,12 +172,8 @@ class LlmTokenCodec(ModelCodec):
         device, origin = self._device(point, weights), self._origin(point, weights)
         keys = [(*origin, text) for text in texts]
         todo = [key for key in dict.fromkeys(keys) if key not in self._kept]
-        # A text without any token is sent as one space: a message has at least one unit.
-        numbers = [
-            self._model.tokenizer.encode(text, MAX_TOKENS)
-            or self._model.tokenizer.encode(" ", MAX_TOKENS)
-            for *_, text in todo
-        ]
+        # A text without any token is sent as a space: a message has at least one unit.
+        numbers = [self._model.tokenizer.encode_some(text, MAX_TOKENS) for *_, text in todo]
         found = {key: self._kept[key] for key in keys if key in self._kept}
         if todo:
             lengths = [len(row) for row in numbers]
@@ -246,7 +243,7 @@ class LlmTokenCodec(ModelCodec):
 
     def _weights(self, task: str) -> CodecWeights:
         weights = load_weights(self.name, task, self._folder)
-        weights.check_backbone(self._model.name)
+        weights.check_backbone(self._model)
         if self._cut is not None and self._cut != weights.cut:
             raise CodecError(
                 f"codec {self.name}, task {task}: the weights were trained for a cut after layer "
@@ -281,15 +278,25 @@ class LlmTokenCodec(ModelCodec):
 
 
 def read_units(
-    message: ReceivedMessage, point: Rung, most: int = MAX_TOKENS
+    message: ReceivedMessage,
+    point: Rung,
+    most: int = MAX_TOKENS,
+    unpack: Callable[[bytes], tuple[int, np.ndarray] | None] | None = None,
 ) -> dict[int, np.ndarray]:
     """Return level numbers by position, ascending; what is no unit counts as lost.
 
     Where two units claim a position the one with the lower number counts.
+
+    Args:
+        message: what arrived.
+        point: the operating point.
+        most: positions go so far.
+        unpack: reads a unit, None if it is none; by default with the rung's fixed lengths.
     """
     rows: dict[int, np.ndarray] = {}
     for number in sorted(message.units):
-        unit = unpack_unit(message.units[number], point)
+        data = message.units[number]
+        unit = unpack_unit(data, point) if unpack is None else unpack(data)
         if unit is not None and unit[0] <= most:
             rows.setdefault(*unit)
     return dict(sorted(rows.items()))

@@ -2,14 +2,16 @@
 """What codecs with a language model have in common: its set-up, and answers kept by content."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from models.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
+from models.backbone import Backbone
 from models.backbone.loading import Precision
 from models.codecs.base import Codec, Decoded
 from models.codecs.store import ResultStore
+from models.codecs.weights import backbone_of
 
 Content = TypeVar("Content")
 
@@ -19,23 +21,30 @@ class ModelCodec(Codec):
 
     Args:
         threads: CPU threads of torch in this process.
-        backbone: name of the language model; the weights must have been trained with it.
+        backbone: name of the language model, if not the one that the weights name: a folder that
+            has moved. It must be the model that they were trained with.
         precision: number type of matrix products.
         on_disk: whether results are kept on disk for the next run.
         model: in place of the one that `backbone` names, e.g. a compressed version of it.
+        allow_hub: whether the language model may be fetched from the Hugging Face hub.
+        trained: weight files that name the language model.
     """
 
     def __init__(
         self,
         *,
         threads: int = 1,
-        backbone: str = DEFAULT_BACKBONE,
+        backbone: str | None = None,
         precision: Precision = "auto",
         on_disk: bool = True,
         model: Backbone | None = None,
+        allow_hub: bool = False,
+        trained: Sequence[Path] = (),
     ) -> None:
         torch.set_num_threads(threads)
-        self._model: Backbone = model or load_backbone(backbone, precision=precision)
+        self._model: Backbone = model or backbone_of(
+            trained, name=backbone, precision=precision, allow_hub=allow_hub
+        )
         self._store = ResultStore(on_disk=on_disk)
 
     def forget(self) -> None:

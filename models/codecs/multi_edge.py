@@ -20,6 +20,8 @@ from models.backbone.packing import spans, tiled_linear
 from models.codecs.base import CodecError, Decoded
 from models.codecs.edge import EdgeClassifier
 from models.codecs.llm_token import MAX_TOKENS
+from models.codecs.quantiser import Rung
+from models.codecs.unit_coder import UnitCoder
 from models.codecs.weights import CodecWeights, load_shared_weights, of_task
 from models.tasks import Picture, Sample, get_task
 from models.vision import VisionEncoder, load_vision
@@ -27,6 +29,7 @@ from models.vision.efficientnet import FEATURES, OPERATIONS, POSITIONS, TRUNK
 
 WEIGHTS = "llm-multi"
 CODEBOOKS = "llm-multi-codebooks"
+FREQUENCIES = "llm-multi-frequencies"
 _KEPT_PICTURES = 2048
 """Trunk features in memory, 20 KB each: rungs of one sample share them."""
 
@@ -72,7 +75,7 @@ class MultiEdge:
             CodecError: there are none, or they are for another language model.
         """
         weights = load_shared_weights(self._name, self._folder)
-        weights.check_backbone(self.backbone.name)
+        weights.check_backbone(self.backbone)
         return weights
 
     @property
@@ -133,7 +136,7 @@ class MultiEdge:
     def _tokens(self, text: str, sees: bool) -> list[int]:
         """Return a text's tokens; a text task sends at least one."""
         tokens = self.backbone.tokenizer.encode(text, MAX_TOKENS)
-        return tokens if tokens or sees else self.backbone.tokenizer.encode(" ", MAX_TOKENS)
+        return tokens if tokens or sees else self.backbone.tokenizer.encode_some(" ", MAX_TOKENS)
 
     def _features(self, sample: Sample, task: str) -> Tensor:
         """Return a picture's features, shape [16, 1280]."""
@@ -183,20 +186,47 @@ class MultiEdge:
         first = int(self.weights.meta["cut"])
         return self._edge(task).classify(hidden, positions, list(lengths), first)
 
+    @property
+    def codebooks(self) -> dict[str, Tensor]:
+        """Return the entries of both kinds of row, [groups, entries, values of a group] each.
+
+        Raises:
+            CodecError: there are no codebooks for these weights.
+        """
+        return self._beside(CODEBOOKS, "train_codebooks")
+
     def books(self, task: str, positions: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return, for each kind of row, which rows are of it and its codebooks.
 
         Raises:
             CodecError: there are no codebooks for these weights.
         """
-        shared = load_shared_weights(f"{self._name}-codebooks", self._folder)
+        tensors = self.codebooks
+        seen = positions <= POSITIONS if self.sees(task) else torch.zeros(len(positions)).bool()
+        return [(seen, tensors["vision"]), (~seen, tensors["text"])]
+
+    def coder(self, task: str, rung: Rung) -> UnitCoder:
+        """Return the entropy coder of a task's units.
+
+        Raises:
+            CodecError: there are no frequencies for these weights.
+        """
+        tensors = self._beside(FREQUENCIES, "count_levels")
+        kind = "vq" if rung.vector else f"int{rung.bits}"
+        counts = {name: tensors[f"{name}.{kind}"] for name in ("vision", "text")}
+        counts["positions"] = tensors[f"{task}.positions"]
+        return UnitCoder(counts, POSITIONS if self.sees(task) else 0, rung)
+
+    def _beside(self, kind: str, remedy: str) -> dict[str, Tensor]:
+        """Return what was made for these weights and is in a file of its own."""
+        name = kind.replace(WEIGHTS, self._name)
+        shared = load_shared_weights(name, self._folder)
         if shared.meta["weights"] != self.weights.fingerprint:
             raise CodecError(
-                f"the codebooks in {self._folder} are for other weights of codec {self._name}: "
-                "run `python -m models.training.train_codebooks`"
+                f"{name} in {self._folder} is for other weights of codec {self._name}: "
+                f"run `python -m models.training.{remedy}`"
             )
-        seen = positions <= POSITIONS if self.sees(task) else torch.zeros(len(positions)).bool()
-        return [(seen, shared.tensors["vision"]), (~seen, shared.tensors["text"])]
+        return shared.tensors
 
     def nothing(self, task: str) -> Decoded:
         """Return the answer without any row."""

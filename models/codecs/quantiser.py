@@ -31,7 +31,9 @@ MAX_POSITION = 255
 GROUP = 4
 """Values that one number of a codebook stands for."""
 
-_NAME = re.compile(r"d(\d{1,3})-(?:int(\d{1,2})|(vq))(?:-top(\d{1,3}))?(-flat)?(?:-([a-z]\w*))?")
+_NAME = re.compile(
+    r"d(\d{1,3})-(?:int(\d{1,2})|(vq))(?:-top(\d{1,3}))?(-flat)?(-ans)?(?:-([a-z]\w*))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Rung:
         max_units: tokens sent at most, the most important ones; None: all.
         flat: units stay in the order of the message and matter equally: importance is switched off.
         vector: learned codebooks quantise `GROUP` values together, 8 bits each.
+        coded: units are entropy-coded, see `models.codecs.unit_coder`.
         device: version of the device's layers, "" for the language model's own.
     """
 
@@ -52,6 +55,7 @@ class Rung:
     max_units: int | None = None
     flat: bool = False
     vector: bool = False
+    coded: bool = False
     device: str = ""
 
     @property
@@ -65,20 +69,22 @@ class Rung:
         return 1 + -(-self.levels * self.bits // 8)
 
 
-def parse_rung(name: str, devices: Collection[str] = ()) -> Rung:
+def parse_rung(name: str, devices: Collection[str] = (), *, coder: bool = False) -> Rung:
     """Return the rung of a name such as "d16-int4" or "d8-int4-top16-student".
 
     Args:
         name: of the rung.
         devices: versions of the device's layers that the codec has.
+        coder: whether the codec has an entropy coder, for rungs with "-ans".
 
     Raises:
         CodecError: the name is none, or its numbers are out of range.
     """
     match = _NAME.fullmatch(name)
-    device = match[6] or "" if match else ""
-    if match is None or (device and device not in devices):
+    device = match[7] or "" if match else ""
+    if match is None or (device and device not in devices) or (match[6] and not coder):
         own = f"; -{', -'.join(devices)} after it: a smaller model at the device" if devices else ""
+        own += "; -ans after it: entropy-coded" if coder else ""
         raise CodecError(
             f"rung {name!r} is unknown: write d<dimensions>-int<bits>, or "
             "d<dimensions>-int<bits>-top<tokens>, e.g. d16-int4 or d8-int4-top16; -flat at the end "
@@ -94,7 +100,7 @@ def parse_rung(name: str, devices: Collection[str] = ()) -> Rung:
             f"rung {name!r}: dimensions go from 1 to {MAX_DIMENSIONS}, bits are one of "
             f"{', '.join(map(str, STEPS))}, and at least one token is sent"
         )
-    return Rung(dimensions, bits, top, match[5] is not None, vector, device)
+    return Rung(dimensions, bits, top, bool(match[5]), vector, bool(match[6]), device)
 
 
 def quantise(values: Tensor, bits: int) -> Tensor:

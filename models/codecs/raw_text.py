@@ -29,6 +29,7 @@ from models.codecs.llm_token import MAX_TOKENS
 from models.codecs.model_codec import ModelCodec
 from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED, load_weights
+from models.fingerprint import task_weights
 from models.tasks import Sample
 
 UNIT_BYTES = 200
@@ -53,7 +54,7 @@ class RawTextCodec(ModelCodec):
 
     def __init__(self, *, cut: int | None = None, folder: Path = SHIPPED, **options: Any) -> None:
         del cut  # the device runs no layer
-        super().__init__(**options)
+        super().__init__(trained=tuple(task_weights(self.name, folder).values()), **options)
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
         self._dictionaries: dict[str, zstandard.ZstdCompressionDict] = {}
@@ -127,12 +128,7 @@ class RawTextCodec(ModelCodec):
     def _decode(self, texts: Sequence[str | None], task: str) -> list[Decoded]:
         if not texts:
             return []
-        numbers = [
-            self._model.tokenizer.encode(text, MAX_TOKENS)
-            or self._model.tokenizer.encode(" ", MAX_TOKENS)
-            for text in texts
-            if text
-        ]
+        numbers = [self._model.tokenizer.encode_some(text, MAX_TOKENS) for text in texts if text]
         lengths = [len(row) for row in numbers]
         positions = torch.cat([torch.arange(1, length + 1) for length in lengths])
         cut = load_weights(self.name, task, self._folder).cut
@@ -155,7 +151,7 @@ class RawTextCodec(ModelCodec):
     def _edge(self, task: str) -> EdgeClassifier:
         if task not in self._edges:
             weights = load_weights(self.name, task, self._folder)
-            weights.check_backbone(self._model.name)
+            weights.check_backbone(self._model)
             self._edges[task] = EdgeClassifier(self._model, weights)
         return self._edges[task]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.codecs.base import Codec, CodecError
+from models.fingerprint import task_weights
 
 
 def _llm_token(**options: Any) -> Codec:
@@ -76,6 +77,12 @@ def _word_units(**options: Any) -> Codec:
     return WordUnitsCodec(**options)
 
 
+def _token_values(**options: Any) -> Codec:
+    from models.codecs.token_values import TokenValuesCodec
+
+    return TokenValuesCodec(**options)
+
+
 @dataclass(frozen=True)
 class _Entry:
     make: Callable[..., Codec]
@@ -84,6 +91,7 @@ class _Entry:
     largest_unit_bytes: int
     tasks: Callable[[], Collection[str]] | None
     values: bool = False
+    own_weights: bool = False
 
 
 def _shipped(codec: str) -> Callable[[], tuple[str, ...]]:
@@ -120,14 +128,17 @@ _ENTRIES: dict[str, _Entry] = {
         _DIMENSIONS + _DEVICES,
         33,  # a position and 32 values of 8 bits
         _shipped("llm-token"),
+        own_weights=True,
     ),
-    "raw-text": _Entry(_raw_text, ("default",), None, 200, _shipped("raw-text")),
+    "raw-text": _Entry(
+        _raw_text, ("default",), None, 200, _shipped("raw-text"), own_weights=True
+    ),
     "llm-multi": _Entry(
         _llm_multi,
         ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int4-top16", "d8-int4-top8", "d4-int4",
-         "d16-vq", "d32-vq", "d32-int8-flat"),
-        f"{_DIMENSIONS}|{_CODEBOOKS}",
-        33,
+         "d16-vq", "d32-vq", "d32-int8-flat", "d16-int4-ans", "d32-int8-ans"),
+        f"({_DIMENSIONS}|{_CODEBOOKS})(-ans)?",
+        58,  # entropy-coded, were the position and all 32 levels of the rarest: 10 + 32 x 14 bits
         _with("llm-multi", "sentiment", "topic", "image", "vqa"),
         values=True,
     ),
@@ -167,6 +178,14 @@ _ENTRIES: dict[str, _Entry] = {
         114,  # 64 levels of 14 bits, were they all of the rarest
         _shipped("picture-units"),
     ),
+    "token-values": _Entry(
+        _token_values,
+        ("default", "d32-int8", "d16-int4", "d8-int4", "d8-int2"),
+        _DIMENSIONS,
+        33,
+        _shipped("token-values"),
+        values=True,
+    ),
     "word-units": _Entry(
         _word_units,
         ("default", "w1", "w2", "w4", "w8", "w2-flat", "w2-fixed"),
@@ -186,6 +205,7 @@ def register_codec(
     largest_unit_bytes: int = 0,
     tasks: Callable[[], Collection[str]] | None = None,
     values: bool = False,
+    own_weights: bool = False,
 ) -> None:
     """Enter a codec.
 
@@ -197,8 +217,12 @@ def register_codec(
         largest_unit_bytes: that a packet must hold; 0: not known.
         tasks: gives the names of the tasks that it can do; None: not known.
         values: it has `values` and `decode_values`, so that its units can travel as symbols.
+        own_weights: it reads NAME-TASK.safetensors, and `make` takes the `folder` of such files,
+            and `backbone` and `allow_hub` for the language model that they name.
     """
-    _ENTRIES[name] = _Entry(make, rungs, rung_pattern, largest_unit_bytes, tasks, values)
+    _ENTRIES[name] = _Entry(
+        make, rungs, rung_pattern, largest_unit_bytes, tasks, values, own_weights
+    )
 
 
 def codec_names() -> tuple[str, ...]:
@@ -233,6 +257,14 @@ def codec_tasks(name: str) -> tuple[str, ...] | None:
     return None if tasks is None else tuple(tasks())
 
 
+def own_weights(name: str, folder: Path) -> dict[str, Path]:
+    """Return the weight files of a codec in a folder of the user's, task → file.
+
+    A codec that takes no such folder has none there.
+    """
+    return task_weights(name, folder) if _entry(name).own_weights else {}
+
+
 def sends_values(name: str) -> bool:
     """Return whether a codec's units can travel as symbols."""
     return _entry(name).values
@@ -245,7 +277,14 @@ def _entry(name: str) -> _Entry:
 
 
 def get_codec(
-    name: str, *, threads: int = 1, cut: int | None = None, on_disk: bool = True
+    name: str,
+    *,
+    threads: int = 1,
+    cut: int | None = None,
+    on_disk: bool = True,
+    folder: Path | None = None,
+    backbone: str | None = None,
+    allow_hub: bool = False,
 ) -> Codec:
     """Return a codec ready to work.
 
@@ -254,9 +293,30 @@ def get_codec(
         threads: CPU threads of its model; results are the same bit by bit only for one number.
         cut: layers at the device; None: those that its weights were trained for.
         on_disk: whether results are kept in the cache folder for the next run.
+        folder: with weights of the user's own; None: those that ship.
+        backbone: where the language model that these weights name is now, if it has moved.
+        allow_hub: whether it may be fetched from the Hugging Face hub.
 
     Raises:
-        CodecError: no codec has this name.
-        BackboneError: its language model is not prepared.
+        CodecError: no codec has this name, or it has no weights in the folder.
+        BackboneError: its language model is not prepared, or cannot be loaded.
     """
-    return _entry(name).make(threads=threads, cut=cut, on_disk=on_disk)
+    if folder is None:
+        if backbone or allow_hub:
+            raise CodecError(
+                "another language model needs weights that were trained with it: give folder too"
+            )
+        return _entry(name).make(threads=threads, cut=cut, on_disk=on_disk)
+    if not own_weights(name, folder):
+        raise CodecError(
+            f"codec {name} has no weights in {folder}: python -m models.training.train_llm_token "
+            f"--task TASK --out {folder} trains some for llm-token and raw-text"
+        )
+    return _entry(name).make(
+        threads=threads,
+        cut=cut,
+        on_disk=on_disk,
+        folder=folder,
+        backbone=backbone,
+        allow_hub=allow_hub,
+    )

@@ -3,6 +3,7 @@
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.backbone import Adapters
+from models.backbone import DEFAULT_BACKBONE, Adapters, Backbone, load_backbone
+from models.backbone.loading import Precision
 from models.codecs.base import CodecError
 from models.fingerprint import SHIPPED as SHIPPED
-from models.fingerprint import file_fingerprint
+from models.fingerprint import WeightFileError, file_fingerprint, weights_meta
+
+DEFAULT_LAYERS = 12
+"""Of the default model: as many as the shipped weights use."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,12 @@ class CodecWeights:
         """Return how many layers run at device and edge together."""
         return int(self.meta["last"])
 
-    def check_backbone(self, name: str) -> None:
-        """Raise a CodecError unless the weights were trained with the model of this name."""
-        trained = self.meta["backbone"]
-        if name != trained:
-            raise CodecError(
-                f"the weights for task {self.meta['task']} were trained with the model {trained}, "
-                f"not {name}: train others with models/training"
-            )
+    def check_backbone(self, model: Backbone) -> None:
+        """Raise a CodecError unless the weights were trained with this model.
+
+        A model of the user's may have moved: it is recognised by its fingerprint.
+        """
+        _check(self.meta, model)
 
     @functools.cached_property
     def adapters(self) -> Adapters:
@@ -59,6 +62,58 @@ class CodecWeights:
             name=self.fingerprint,
             down={number: self.tensors[f"down.{number}"] for number in numbers},
             up={number: self.tensors[f"up.{number}"] for number in numbers},
+        )
+
+
+def backbone_of(
+    files: Sequence[Path], *, name: str | None, precision: Precision, allow_hub: bool
+) -> Backbone:
+    """Return the language model that weight files were trained with.
+
+    Args:
+        files: of one codec; none: the default model.
+        name: of the model in the place of the one that the files name, if it has moved.
+        precision: number type of matrix products.
+        allow_hub: whether the network may be asked.
+
+    Raises:
+        CodecError: the files are damaged or name different models.
+        BackboneError: the model cannot be loaded.
+    """
+    try:
+        metas = [weights_meta(path) for path in files]
+    except WeightFileError as error:
+        raise CodecError(str(error)) from None
+    named = sorted({str(meta["backbone"]) for meta in metas}) or [DEFAULT_BACKBONE]
+    if len(named) > 1:
+        raise CodecError(
+            f"{files[0].parent} has weights for different language models ({', '.join(named)}): "
+            "put them into folders of their own"
+        )
+    chosen = name or named[0]
+    last = max((int(meta["last"]) for meta in metas), default=DEFAULT_LAYERS)
+    if chosen == DEFAULT_BACKBONE:
+        last = max(last, DEFAULT_LAYERS)  # one copy in memory for all codecs
+    model = load_backbone(chosen, layers=last, precision=precision, allow_hub=allow_hub)
+    for meta in metas:
+        _check(meta, model)
+    return model
+
+
+def _check(meta: dict[str, Any], model: Backbone) -> None:
+    """Raise a CodecError unless weights with this metadata were trained with the model."""
+    trained = meta["backbone"]
+    if DEFAULT_BACKBONE in (trained, model.name):
+        same = model.name == trained
+    else:
+        # The number type of the products, behind the first dash, may be another one.
+        known = str(meta.get("backbone_fingerprint")).split("-")[0]
+        same = model.fingerprint.split("-")[0] == known
+    if not same:
+        found = model.name if model.name != trained else "what is there now under this name"
+        raise CodecError(
+            f"the weights for task {meta.get('task')} were trained with the model {trained}, not "
+            f"with {found}: train others with models/training"
         )
 
 

@@ -68,8 +68,8 @@ class Origin:
     def remedy(self) -> str:
         """Return how to make the file."""
         return (
-            f"`python -m models.compression.export_device --task {self.task}` makes it "
-            "(extra `device`: pip install semcosim[device])"
+            f"`python -m models.compression.export_device --task {self.task}` makes it, with "
+            "--weights FOLDER of weights of your own (extra `device`: pip install semcosim[device])"
         )
 
 
@@ -199,7 +199,7 @@ def _load(path: Path, origin: Origin) -> DeviceFile:
     except (OSError, ValueError, KeyError, TypeError):
         noted = None
     if digest != noted:
-        raise BackboneError(f"{path} is not what was exported: {origin.remedy} anew")
+        raise BackboneError(f"{path} is not what was exported: {origin.remedy}")
     run = DeviceRunner(path)
     return DeviceFile(run, f"litert-{digest[:16]}-{_version()}", path.stat().st_size)
 

@@ -164,7 +164,7 @@ def make_device_model(
     if not isinstance(backbone, LlamaBackbone):
         raise BackboneError(f"{backbone.name} is no Llama model: it cannot be exported here")
     weights = load_weights(CODEC, task, folder)
-    weights.check_backbone(backbone.name)
+    weights.check_backbone(backbone)
     student, meta = read_student(path)
     if (meta["backbone"], meta["first"], meta["last"]) != (backbone.name, _LAYERS, weights.cut):
         raise BackboneError(
@@ -244,7 +244,7 @@ def measure(run: Run, backbone: LlamaBackbone, samples: int, name: str) -> dict[
     task, rung = get_task(name), parse_rung(_RUNG)
     chosen, received, spent_s = task.test[:samples], [], []
     for sample in chosen:
-        tokens = backbone.tokenizer.encode(sample.text, TOKENS) or backbone.tokenizer.encode(" ", 1)
+        tokens = backbone.tokenizer.encode_some(sample.text, TOKENS)
         hidden = torch.zeros(1, padded(len(tokens)), backbone.geometry.hidden)
         hidden[0, : len(tokens)] = backbone.embed(tokens)
         started = time.perf_counter()
@@ -307,13 +307,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     tasks = codec_tasks(CODEC) or ()
     parser.add_argument("--task", choices=tasks, action="append", help="again for more; all")
-    parser.add_argument("--samples", type=int, default=0, help="test samples to measure with")
+    parser.add_argument(
+        "--weights", type=Path, default=SHIPPED, help="folder of the codec's weights"
+    )
+    parser.add_argument("--samples", type=int, default=0, help="test samples, with shipped weights")
     parser.add_argument("--out", type=Path, default=Path("build/device"), help="of the fp32 file")
     options = parser.parse_args(arguments)
+    if options.samples and options.weights != SHIPPED:
+        parser.error("--samples measures the shipped weights: leave out --weights")
     torch.set_num_threads(1)
     try:
         for task in options.task or tasks:
-            print(f"{task}: {make(task)}", flush=True)
+            print(f"{task}: {make(task, options.weights)}", flush=True)
             if options.samples:
                 print(json.dumps(compare(task, options.samples, options.out), indent=1))
     except (AssetError, BackboneError, CodecError) as error:

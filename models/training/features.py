@@ -37,7 +37,7 @@ def features_at(backbone: Backbone, samples: Sequence[Sample], cut: int) -> Feat
     rows: list[Tensor] = []
     for first in range(0, len(samples), _BATCH):
         texts = [sample.text for sample in samples[first : first + _BATCH]]
-        numbers = [backbone.tokenizer.encode(text, MAX_TOKENS) for text in texts]
+        numbers = [backbone.tokenizer.encode_some(text, MAX_TOKENS) for text in texts]
         lengths = [len(row) for row in numbers]
         positions = torch.cat([torch.arange(1, length + 1) for length in lengths])
         hidden = backbone.embed([token for row in numbers for token in row])

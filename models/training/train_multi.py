@@ -33,7 +33,7 @@ from models.training.multi_data import TASKS, MultiData
 from models.training.multi_importance import MultiImportance
 from models.training.multi_model import Item, Noise
 from models.training.multi_start import first_model, started_model
-from models.training.train_llm_token import calibrate_scores
+from models.training.text_trainer import calibrate_scores
 
 SYMBOL_SNR_DB = (-9.0, 15.0)
 """Between which the SNR of symbols is drawn, uniformly in dB."""

@@ -26,7 +26,7 @@ from models.codecs.small_net import PATCHES, VOCABULARY, SmallNet, pixels_for
 from models.codecs.weights import SHIPPED
 from models.tasks import Sample, get_task
 from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS
-from models.training.train_llm_token import calibrate_scores
+from models.training.text_trainer import calibrate_scores
 
 TASKS = ("sentiment", "topic", "image", "vqa")
 RUNG_CHANCES = {"d32-int8": 0.15, "d16-int4": 0.4, "d8-int4": 0.35, "d4-int4": 0.1}

@@ -75,3 +75,9 @@ def test_bad_links_are_refused():
         LinkConfig(snr_db=1.0, mcs=40)
     with pytest.raises(ValueError, match="snr_db"):
         LinkConfig(snr_db=math.nan)
+
+
+def test_code_rates_that_would_need_repetition_are_refused():
+    # MCS 2 of table 1 has a rate of 193/1024 = 0.19; the encoder begins at 1/5.
+    with pytest.raises(ValueError, match=r"mcs = 2: .* take 3 or more"):
+        send_packet([bytes(9)], LinkConfig(snr_db=1.0, mcs=2), np.random.default_rng(1))

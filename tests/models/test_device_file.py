@@ -162,7 +162,7 @@ def test_without_litert_the_extra_is_named(cache):
 
 
 def test_the_command_says_what_is_missing(monkeypatch, capsys):
-    def make(task, **_):
+    def make(task, folder):
         raise BackboneError(f"no converter for {task}")
 
     monkeypatch.setattr(export_device, "make", make)
