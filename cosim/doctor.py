@@ -236,7 +236,7 @@ def _ray_tracing() -> Iterator[Check]:
 
 def _optional_packages() -> Iterator[Check]:
     for name, module, package in (
-        ("LiteRT (device latencies)", "ai_edge_litert", "ai-edge-litert"),
+        ("LiteRT (rungs -litert)", "ai_edge_litert", "ai-edge-litert"),
         ("Dask (clusters)", "distributed", "distributed"),
     ):
         there = _has_module(module)

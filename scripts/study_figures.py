@@ -9,8 +9,9 @@
     python scripts/study_figures.py multi-task campaigns/multi-task docs/images/studies
     python scripts/study_figures.py importance campaigns/importance docs/images/studies
 
-"multi-task" also prints a table a bandwidth and gain; "controller" and "battery" print shares by
-place and device, from the runs' messages.
+"multi-task" also prints a table a bandwidth and gain; "controller", "controller-photos" and
+"controller-questions" (likewise from campaigns/NAME) and "battery" print shares by place and
+device, from the runs' messages.
 Bars and brackets are 95 % intervals over seeds (Student's t); differences are paired by seed.
 """
 
@@ -283,15 +284,14 @@ def by_channel(folder: Path, results: pd.DataFrame) -> None:
 def by_place(folder: Path, results: pd.DataFrame) -> None:
     """Print what became of messages by the UE's distance and device, with all seeds together.
 
-    The rung "auto", and the fixed one with the most right answers in time.
+    The rung "auto", the two fixed ones with the most right answers in time, and the share that is
+    right and in time were the best fixed rung known for each place and device.
     """
     setting = "traffic.0.rung"
     runs = whole_runs(results, setting)
-    means = runs[runs[setting] != "auto"].groupby(setting)["goodput_hz"].mean()
+    best = runs[runs[setting] != "auto"].groupby(setting)["goodput_hz"].mean().nlargest(2).index
     frames = []
     for (value, name), _ in results.groupby([setting, "run"], sort=False):
-        if value not in ("auto", means.idxmax()):
-            continue
         run = folder / "runs" / str(name)
         ues = tomllib.loads((run / "scenario.toml").read_text())["ues"]
         messages = read_trace(run, "messages", ["node", "rung", "bytes_app", "correct", "on_time"])
@@ -300,20 +300,27 @@ def by_place(folder: Path, results: pd.DataFrame) -> None:
         messages["device"] = [devices[node % len(devices)] for node in messages["node"]]
         messages["right"] = messages["correct"] & messages["on_time"]
         frames.append(messages.assign(rungs=value, rung=messages["rung"].astype(str)))
-    for (m, device, value), group in pd.concat(frames).groupby(["m", "device", "rungs"]):
+    every = pd.concat(frames)
+    for (m, device, value), group in every.groupby(["m", "device", "rungs"]):
+        if value not in ("auto", *best):
+            continue
         chosen = group["rung"].value_counts(normalize=True)[:3]
         print(
             f"{m:.0f} m, {device}, {value}: {group['right'].mean():.3f} right and in time, "
             f"{group['bytes_app'].mean():.0f} bytes, "
             + ", ".join(f"{rung} {share:.0%}" for rung, share in chosen.items())
         )
+    shares = every.pivot_table(index=["m", "device"], columns="rungs", values="right")
+    known, auto = shares.drop(columns="auto").max(axis=1).mean(), shares["auto"].mean()
+    print(f"mean of places: auto {auto:.3f}, the best fixed rung of each place {known:.3f}")
 
 
 def main() -> None:
     """Draw and print."""
     name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     drawn = {"schedulers": schedulers, "separation": separation, "learning": learning,
-             "controller": controller, "battery": controller,
+             "controller": controller, "controller-photos": controller,
+             "controller-questions": controller, "battery": controller,
              "importance": importance, "multi-task": multi_task}[name]  # fmt: skip
     plt.rcParams["svg.hashsalt"] = name  # the same bytes each time
     results = load(folder)

@@ -78,6 +78,9 @@ class LlamaBackbone(Backbone):
         embedding: shape [vocabulary, hidden], any float type.
         layers: weights of layers 0, 1, ….
         tokenizer: its tokenizer.
+
+    Attributes:
+        files: the fingerprint of its files alone, the same in all number types.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class LlamaBackbone(Backbone):
         self._embedding = embedding
         self._layers = list(layers)
         weight = self._layers[0].qkv
+        self.files = fingerprint
         self.fingerprint = f"{fingerprint}-{str(weight.dtype).removeprefix('torch.')}"
         self.joint_rows = weight.shape[0]
         size = sum(w.numel() for w in _matrices(self._layers[0]))

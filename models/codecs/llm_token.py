@@ -71,8 +71,8 @@ class LlmTokenCodec(ModelCodec):
         self._cut = cut
         self._folder = folder
         self._edges: dict[str, EdgeClassifier] = {}
-        self._devices: dict[tuple[str, int], DeviceModel] = {}
-        self._kept: dict[tuple[str, int, str], torch.Tensor] = {}
+        self._devices: dict[tuple[str, str], DeviceModel] = {}
+        self._kept: dict[tuple[str, str, str], torch.Tensor] = {}
 
     @property
     def rungs(self) -> tuple[str, ...]:
@@ -89,7 +89,8 @@ class LlmTokenCodec(ModelCodec):
     ) -> list[EncodedMessage]:
         """Return one message a sample; see `Codec.encode`."""
         point, weights = self._rung(rung), self._weights(task)
-        device = device_fingerprint(point.device)
+        file = self._device(point, weights).file if point.device == "litert" else None
+        device = file.fingerprint if file else device_fingerprint(point.device)
         keys = [
             content_key(
                 self.fingerprint, weights.fingerprint, device, "encode", repr(point), s.text
@@ -115,9 +116,9 @@ class LlmTokenCodec(ModelCodec):
     ) -> EncodedMessage:
         tokens, units, importance = value
         kept, scores = cut_to_budget([bytes.fromhex(u) for u in units], importance, budget_bytes)
-        operations, traffic = self._device(self._rung(rung), weights).cost(tokens)
         # the bottleneck's and the importance's products
-        matrix = weights.tensors["encoder"].numel() + self._model.geometry.hidden
+        ends = weights.tensors["encoder"].numel() + self._model.geometry.hidden
+        operations, traffic = self._device(self._rung(rung), weights).cost(tokens, ends)
         return EncodedMessage(
             sample_id=sample.id,
             codec=self.name,
@@ -125,8 +126,8 @@ class LlmTokenCodec(ModelCodec):
             rung=rung,
             units=kept,
             importance=scores,
-            operations=operations + 2.0 * tokens * matrix,
-            memory_bytes=traffic + 4.0 * matrix,
+            operations=operations,
+            memory_bytes=traffic,
         )
 
     @torch.no_grad()
@@ -139,40 +140,50 @@ class LlmTokenCodec(ModelCodec):
         streams = self._streams(texts, weights, point)
         lengths = [len(rows) for rows in streams]
         positions = np.concatenate([np.arange(1, length + 1) for length in lengths])
-        hidden = torch.cat(streams)
-        tensors = weights.tensors
-        centred = hidden - tensors["mean"]
-        levels = quantise(
-            tiled_linear(centred, tensors["encoder"])[:, : point.dimensions], point.bits
-        )
-        units = pack_units(positions, levels, point)
-        scores = tiled_linear(centred, tensors["importance"][None])[:, 0]
-        ranks: list[float] = torch.clamp(scores + tensors["importance_bias"], 0.0, 1.0).tolist()
+        values, scores = self._bottleneck(torch.cat(streams), weights, point)
+        units = pack_units(positions, quantise(values[:, : point.dimensions], point.bits), point)
+        ranks: list[float] = scores.tolist()
         out = []
         for part, length in zip(spans(lengths), lengths, strict=True):
             sent, theirs = ordered(units[part], ranks[part], point)
             out.append((length, [unit.hex() for unit in sent], theirs))
         return out
 
+    def _bottleneck(
+        self, hidden: torch.Tensor, weights: CodecWeights, point: Rung
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return values [tokens, dimensions] and importances [tokens] of `_streams`' rows."""
+        if self._device(point, weights).file is not None:
+            return hidden[:, :-1], hidden[:, -1]
+        tensors = weights.tensors
+        centred = hidden - tensors["mean"]
+        scores = tiled_linear(centred, tensors["importance"][None])[:, 0]
+        ranks = torch.clamp(scores + tensors["importance_bias"], 0.0, 1.0)
+        return tiled_linear(centred, tensors["encoder"]), ranks
+
     def _streams(
         self, texts: Sequence[str], weights: CodecWeights, point: Rung
     ) -> list[torch.Tensor]:
         """Return each text's residual stream at the cut, [tokens, hidden].
 
-        Rungs differ in what follows: the last texts' streams are kept for the next rung.
+        A device file gives the bottleneck's values and importances instead. Rungs differ in what
+        follows: the last texts' streams are kept for the next rung.
         """
-        keys = [(point.device, weights.cut, text) for text in texts]
+        device, origin = self._device(point, weights), self._origin(point, weights)
+        keys = [(*origin, text) for text in texts]
         todo = [key for key in dict.fromkeys(keys) if key not in self._kept]
         # A text without any token is sent as a space: a message has at least one unit.
-        numbers = [self._model.tokenizer.encode_some(text, MAX_TOKENS) for _, _, text in todo]
+        numbers = [self._model.tokenizer.encode_some(text, MAX_TOKENS) for *_, text in todo]
         found = {key: self._kept[key] for key in keys if key in self._kept}
         if todo:
             lengths = [len(row) for row in numbers]
-            positions = torch.cat([torch.arange(1, length + 1) for length in lengths])
-            device = self._device(point, weights).model
-            embedded = device.embed([token for row in numbers for token in row])
-            hidden = device.run(embedded, positions, lengths, 0, weights.cut)
-            rows = (part.clone() for part in torch.split(hidden, lengths))
+            embedded = device.model.embed([token for row in numbers for token in row])
+            if device.file is not None:
+                rows = [device.file.encode(part) for part in torch.split(embedded, lengths)]
+            else:
+                positions = torch.cat([torch.arange(1, length + 1) for length in lengths])
+                hidden = device.model.run(embedded, positions, lengths, 0, weights.cut)
+                rows = [part.clone() for part in torch.split(hidden, lengths)]
             found |= zip(todo, rows, strict=True)
         self._kept |= found
         while len(self._kept) > KEPT_TEXTS:
@@ -240,11 +251,22 @@ class LlmTokenCodec(ModelCodec):
             )
         return weights
 
+    def _origin(self, point: Rung, weights: CodecWeights) -> tuple[str, str]:
+        """Return what a text's stream depends on: a device file is of one task's weights."""
+        of = weights.fingerprint if point.device == "litert" else str(weights.cut)
+        return point.device, of
+
     def _device(self, point: Rung, weights: CodecWeights) -> DeviceModel:
-        key = (point.device, weights.cut)
+        key = self._origin(point, weights)
         if key not in self._devices:
             try:
-                self._devices[key] = device_model(self._model, point.device, weights.cut)
+                self._devices[key] = device_model(
+                    self._model,
+                    point.device,
+                    weights.cut,
+                    task=weights.meta["task"],
+                    weights=weights.fingerprint,
+                )
             except BackboneError as error:
                 raise CodecError(f"codec {self.name}, device model: {error}") from None
         return self._devices[key]

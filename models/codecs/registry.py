@@ -116,7 +116,7 @@ def _with(weights: str, *names: str) -> Callable[[], tuple[str, ...]]:
 
 _DIMENSIONS = r"d([1-9]|[12]\d|3[0-2])-int[248](-top[1-9]\d{0,2})?(-flat)?"
 _CODEBOOKS = r"d(4|8|12|16|20|24|28|32)-vq(-top[1-9]\d{0,2})?(-flat)?"
-_DEVICES = r"(-(student|drop|w8))?"
+_DEVICES = r"(-(student|drop|w8|litert))?"
 _QUALITY = r"q([1-9]|[1-9]\d|100)"
 _QUALITIES = ("default", "q10", "q25", "q50", "q75", "q90")
 

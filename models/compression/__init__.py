@@ -2,8 +2,8 @@
 """What a model costs a device, smaller versions of it, and which to use when.
 
 May import: the standard library and models.fingerprint; `variants` and `device_models` also
-models.backbone, torch and torchao, and `export_device` beside these models.codecs, models.tasks and
-LiteRT's packages.
+models.backbone, torch and torchao, `device_file` models.assets and ai-edge-litert, and
+`export_device` beside these models.codecs, models.tasks and LiteRT's converter.
 """
 
 from models.compression.controller import (

@@ -1,46 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""The device's part of codec "llm-token" as a LiteRT file, in 32-bit floats or in 8 bits.
+"""Makes the LiteRT files that device model "litert" of codec "llm-token" runs.
 
-python -m models.compression.export_device --out build/device
+    python -m models.compression.export_device --task sentiment
+    python -m models.compression.export_device --task sentiment --samples 400
 
-The file holds two layers of the language model, the linear student that stands for the next two,
-the bottleneck and the importance, for sentences of up to `TOKENS` tokens. Token embeddings come in:
-a device looks them up in a table. Needs the extra `device`. In 8 bits a row of weights has one
-scale and activations are quantised as they come (the quantiser's recipe `dynamic_wi8_afp32`).
+A file holds two layers of the language model, the student that ships with the project for the next
+two, the bottleneck and the importance, with a signature each for sentences of up to 16, 32, 48 and
+64 tokens. Token embeddings come in: a device looks them up in a table. Needs the extra `device`. In
+8 bits a row of weights has one scale and activations are quantised as they come (the quantiser's
+recipe `dynamic_wi8_afp32`). The file goes into the cache folder; with `--samples` it is measured,
+beside one of 32-bit floats and the same module in torch.
 """
 
 import argparse
 import json
 import math
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.assets import AssetError
 from models.backbone import BackboneError, load_backbone
 from models.backbone.llama import Layer, LlamaBackbone
-from models.codecs.base import ReceivedMessage
+from models.codecs.base import CodecError, ReceivedMessage
 from models.codecs.evaluate import wilson
 from models.codecs.llm_token import LlmTokenCodec
 from models.codecs.quantiser import ordered, pack_units, parse_rung, quantise
-from models.codecs.weights import CodecWeights, load_weights
-from models.compression.variants import linear_student
+from models.codecs.registry import codec_tasks
+from models.codecs.weights import SHIPPED, CodecWeights, load_weights
+from models.compression.device_file import (
+    LENGTHS,
+    TOKENS,
+    DeviceRunner,
+    Origin,
+    Run,
+    Values,
+    keep,
+    padded,
+    signature,
+)
+from models.compression.device_models import STUDENT, read_student
+from models.fingerprint import file_fingerprint
 from models.tasks import get_task
 
-TOKENS = 64
+CODEC = "llm-token"
 _LAYERS = 2
 _RUNG = "d8-int4"
-Values = NDArray[np.float32]
 
 
 class DeviceModel(nn.Module):
-    """The device's part with all sizes fixed, as a converter wants it.
+    """The device's part for any number of tokens up to `TOKENS`; a converter fixes it.
 
     Args:
         backbone: the language model in 32-bit floats.
@@ -76,7 +94,7 @@ class DeviceModel(nn.Module):
         self.ends = _linear(both, constant)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return values [1, TOKENS, dimensions] and importances [1, TOKENS] of embeddings."""
+        """Return values [1, tokens, dimensions] and importances [1, tokens] of embeddings."""
         for block in self.blocks:
             hidden = self._layer(hidden, block)
         both = self.ends(self.student(hidden))
@@ -84,15 +102,17 @@ class DeviceModel(nn.Module):
 
     def _layer(self, hidden: Tensor, block: Any) -> Tensor:
         joint = block["qkv"](self._normalise(hidden) * block.attention_norm)
-        joint = joint.view(TOKENS, self.heads + 2 * self.shared, self.width).transpose(0, 1)
+        tokens = hidden.shape[1]
+        joint = joint.view(tokens, self.heads + 2 * self.shared, self.width).transpose(0, 1)
         query, key, value = torch.split(joint, [self.heads, self.shared, self.shared])
         query, key = self._rotate(query), self._rotate(key)
         key = torch.cat([block.prefix_key, key], 1)
         value = torch.cat([block.prefix_value, value], 1)
         grouped = self.heads // self.shared
         key, value = key.repeat_interleave(grouped, 0), value.repeat_interleave(grouped, 0)
-        scores = query @ key.transpose(1, 2) / math.sqrt(self.width) + self.mask
-        mixed = (scores.softmax(-1) @ value).transpose(0, 1).reshape(1, TOKENS, -1)
+        scores = query @ key.transpose(1, 2) / math.sqrt(self.width)
+        scores = scores + self.mask[:tokens, : tokens + 1]
+        mixed = (scores.softmax(-1) @ value).transpose(0, 1).reshape(1, tokens, -1)
         hidden = hidden + block["output"](mixed)
         gate, up = block["gate_up"](self._normalise(hidden) * block.mlp_norm).chunk(2, dim=-1)
         changed: Tensor = hidden + block["down"](functional.silu(gate) * up)
@@ -103,7 +123,8 @@ class DeviceModel(nn.Module):
 
     def _rotate(self, rows: Tensor) -> Tensor:
         first, second = rows.chunk(2, dim=-1)
-        return rows * self.cosine + torch.cat([-second, first], dim=-1) * self.sine
+        turned = torch.cat([-second, first], dim=-1)
+        return rows * self.cosine[: rows.shape[1]] + turned * self.sine[: rows.shape[1]]
 
 
 def _linear(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
@@ -126,29 +147,38 @@ def _block(layer: Layer, key: Tensor, value: Tensor) -> nn.ModuleDict:
 
 
 def make_device_model(
-    task: str = "sentiment", texts: int = 300
-) -> tuple[DeviceModel, LlamaBackbone]:
-    """Return the device's part for a task, and the language model that it was taken from.
+    task: str = "sentiment", folder: Path = SHIPPED, path: Path = STUDENT
+) -> tuple[DeviceModel, LlamaBackbone, Origin]:
+    """Return the device's part for a task, the language model it is of, and what it is made from.
 
     Args:
         task: name of the task.
-        texts: training samples that the student is distilled from.
+        folder: where the codec's weights are.
+        path: the student's file.
 
     Raises:
-        BackboneError: the language model is no Llama model.
+        BackboneError: the language model is no Llama model, or the student is of another one.
+        CodecError: there are no weights for the task.
     """
     backbone = load_backbone(precision="float32")
     if not isinstance(backbone, LlamaBackbone):
         raise BackboneError(f"{backbone.name} is no Llama model: it cannot be exported here")
-    weights = load_weights("llm-token", task)
-    chosen = [sample.text for sample in get_task(task).train[:texts]]
-    student = linear_student(backbone, _LAYERS, weights.cut, chosen)
+    weights = load_weights(CODEC, task, folder)
+    weights.check_backbone(backbone)
+    student, meta = read_student(path)
+    if (meta["backbone"], meta["first"], meta["last"]) != (backbone.name, _LAYERS, weights.cut):
+        raise BackboneError(
+            f"{path.name} stands for layers {meta['first']} to {meta['last']} of "
+            f"{meta['backbone']}, not {_LAYERS} to {weights.cut} of {backbone.name}: "
+            "python -m models.training.distil_student makes one"
+        )
+    origin = Origin(task, weights.fingerprint, file_fingerprint(path), backbone.files)
     with torch.no_grad():
-        return DeviceModel(backbone, student, weights).eval(), backbone
+        return DeviceModel(backbone, student, weights).eval(), backbone, origin
 
 
 def export(model: DeviceModel, path: Path, *, eight_bits: bool) -> None:
-    """Write a LiteRT file.
+    """Write a LiteRT file with a signature for each of `LENGTHS`.
 
     Raises:
         BackboneError: the converter is not installed.
@@ -160,48 +190,62 @@ def export(model: DeviceModel, path: Path, *, eight_bits: bool) -> None:
         raise BackboneError(
             "exporting needs litert-torch: install semcosim[device] (or `pip install litert-torch`)"
         ) from None
-    sample = torch.zeros(1, TOKENS, model.student.weight.shape[0])
-    converted = litert_torch.convert(model, (sample,))
-    converted.export(str(path))
+    # One signature a length; they share the weights.
+    hidden, converter = model.student.weight.shape[0], litert_torch
+    for length in LENGTHS:
+        sample = (torch.zeros(1, length, hidden),)
+        converter = converter.signature(signature(length), model, sample)
+    converter.convert().export(str(path))
     if eight_bits:
         small = quantizer.Quantizer(str(path), recipe.dynamic_wi8_afp32())
         small.quantize().export_model(str(path), overwrite=True)
 
 
-class DeviceRunner:
-    """Runs a LiteRT file on one thread.
+def make(task: str, folder: Path = SHIPPED, student: Path = STUDENT) -> Path:
+    """Make the 8-bit file of a task in the cache folder and return its path.
 
     Args:
-        path: of `export`.
+        task: name of the task.
+        folder: where the codec's weights are.
+        student: the student's file.
+
+    Raises:
+        BackboneError: the converter is not installed, or see `make_device_model`.
+        CodecError: there are no weights for the task.
     """
-
-    def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._runner = Interpreter(str(path), num_threads=1).get_signature_runner()
-        self._input = next(iter(self._runner.get_input_details()))
-
-    def __call__(self, hidden: Values) -> tuple[Values, Values]:
-        """Return values and importances of embeddings [1, TOKENS, hidden]."""
-        out = self._runner(**{self._input: hidden})
-        values, importance = sorted(out.values(), key=lambda a: -a.ndim)
-        return values, importance
+    model, _, origin = make_device_model(task, folder, student)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "device.tflite"
+        export(model, path, eight_bits=True)
+        return keep(path, origin, made_with())
 
 
-def measure(run: Any, backbone: LlamaBackbone, samples: int) -> dict[str, float]:
+def made_with() -> dict[str, str]:
+    """Return the versions of what converts and quantises."""
+    found = {}
+    for name in ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def measure(run: Run, backbone: LlamaBackbone, samples: int, name: str) -> dict[str, float]:
     """Return accuracy at rung d8-int4 over test sentences, and the milliseconds of a sentence.
 
     Args:
         run: maps embeddings to values and importances.
         backbone: gives tokens and embeddings.
         samples: test samples, the first by content hash.
+        name: of the task.
     """
     codec = LlmTokenCodec(model=backbone, on_disk=False)
-    task, rung = get_task("sentiment"), parse_rung(_RUNG)
+    task, rung = get_task(name), parse_rung(_RUNG)
     chosen, received, spent_s = task.test[:samples], [], []
     for sample in chosen:
-        tokens = backbone.tokenizer.encode(sample.text, TOKENS) or backbone.tokenizer.encode(" ", 1)
-        hidden = torch.zeros(1, TOKENS, backbone.geometry.hidden)
+        tokens = backbone.tokenizer.encode_some(sample.text, TOKENS)
+        hidden = torch.zeros(1, padded(len(tokens)), backbone.geometry.hidden)
         hidden[0, : len(tokens)] = backbone.embed(tokens)
         started = time.perf_counter()
         values, importance = run(hidden.numpy())
@@ -210,7 +254,7 @@ def measure(run: Any, backbone: LlamaBackbone, samples: int) -> dict[str, float]
         units = pack_units(np.arange(1, len(tokens) + 1), quantise(rows, rung.bits), rung)
         sent, _ = ordered(units, importance[0, : len(tokens)].tolist(), rung)
         received.append(ReceivedMessage(len(sent), dict(enumerate(sent))))
-    answers = codec.decode(received, task="sentiment", rung=_RUNG)
+    answers = codec.decode(received, task=name, rung=_RUNG)
     right = sum(a.prediction == s.label for a, s in zip(answers, chosen, strict=True))
     low, high = wilson(right, len(chosen))
     return {
@@ -222,38 +266,66 @@ def measure(run: Any, backbone: LlamaBackbone, samples: int) -> dict[str, float]
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Export both files, compare them with torch and print what was measured."""
-    parser = argparse.ArgumentParser(description="Export the device's part to LiteRT.")
-    parser.add_argument("--out", type=Path, default=Path("build/device"))
-    parser.add_argument("--samples", type=int, default=200)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    model, backbone = make_device_model()
+def compare(task: str, samples: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Return what torch, the file in 32-bit floats and the one in 8 bits give, by name.
+
+    Args:
+        task: name of the task.
+        samples: test samples.
+        folder: where the file in floats is written to; that in 8 bits is the cache's.
+    """
+    model, backbone, origin = make_device_model(task)
 
     def in_torch(hidden: Values) -> tuple[Values, Values]:
         with torch.inference_mode():
             values, importance = model(torch.from_numpy(hidden))
         return values.numpy(), importance.numpy()
 
-    rows = {"torch, fp32": measure(in_torch, backbone, options.samples)}
-    text = get_task("sentiment").validation[0].text
+    rows = {"torch, fp32": measure(in_torch, backbone, samples, task)}
+    text = get_task(task).validation[0].text
     tokens = backbone.tokenizer.encode(text, TOKENS)
-    hidden = np.zeros((1, TOKENS, backbone.geometry.hidden), np.float32)
+    hidden = np.zeros((1, padded(len(tokens)), backbone.geometry.hidden), np.float32)
     hidden[0, : len(tokens)] = backbone.embed(tokens).numpy()
     want = in_torch(hidden)[0][0, : len(tokens)]
-    for name, eight_bits in (("fp32", False), ("int8", True)):
-        path = options.out / f"llm-token-sentiment-{name}.tflite"
-        export(model, path, eight_bits=eight_bits)
+    folder.mkdir(parents=True, exist_ok=True)
+    floats = folder / f"{CODEC}-{task}-fp32.tflite"
+    export(model, floats, eight_bits=False)
+    for name, path in (("fp32", floats), ("int8", origin.path)):
         run = DeviceRunner(path)
         got = run(hidden)[0][0, : len(tokens)]
-        rows[f"LiteRT, {name}"] = measure(run, backbone, options.samples) | {
+        rows[f"LiteRT, {name}"] = measure(run, backbone, samples, task) | {
             "bytes": path.stat().st_size,
             "relative_error": float(np.linalg.norm(got - want) / np.linalg.norm(want)),
         }
-    print(json.dumps(rows, indent=1))
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the files, and print what was measured or why it cannot be."""
+    parser = argparse.ArgumentParser(
+        prog="models.compression.export_device", description="Export the device's part to LiteRT."
+    )
+    tasks = codec_tasks(CODEC) or ()
+    parser.add_argument("--task", choices=tasks, action="append", help="again for more; all")
+    parser.add_argument(
+        "--weights", type=Path, default=SHIPPED, help="folder of the codec's weights"
+    )
+    parser.add_argument("--samples", type=int, default=0, help="test samples, with shipped weights")
+    parser.add_argument("--out", type=Path, default=Path("build/device"), help="of the fp32 file")
+    options = parser.parse_args(arguments)
+    if options.samples and options.weights != SHIPPED:
+        parser.error("--samples measures the shipped weights: leave out --weights")
+    torch.set_num_threads(1)
+    try:
+        for task in options.task or tasks:
+            print(f"{task}: {make(task, options.weights)}", flush=True)
+            if options.samples:
+                print(json.dumps(compare(task, options.samples, options.out), indent=1))
+    except (AssetError, BackboneError, CodecError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -63,7 +63,7 @@ def test_the_units_differ_and_the_edge_reads_them_alike(codec):
 
 def test_names_are_checked(codec):
     samples = get_task("sentiment").validation[:1]
-    with pytest.raises(CodecError, match=r"d8-int4-tiny.*-student, -drop, -w8 after it"):
+    with pytest.raises(CodecError, match=r"d8-int4-tiny.*-student, -drop, -w8, -litert after it"):
         codec.encode(samples, task="sentiment", rung="d8-int4-tiny")
     assert is_rung("llm-token", "d8-int4-top16-student")
     assert not is_rung("llm-token", "d8-int4-tiny")

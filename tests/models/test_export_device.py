@@ -10,21 +10,21 @@ import torch
 from models.backbone import BackboneError
 from models.backbone.packing import tiled_linear
 from models.codecs.weights import load_weights
-from models.compression import export_device
-from models.compression.variants import compress, linear_student
-from models.tasks import get_task
+from models.compression import device_file, export_device
+from models.compression.device_models import device_model
 
-HAS_LITERT = importlib.util.find_spec("litert_torch") is not None
+HAS_LITERT = all(importlib.util.find_spec(n) for n in ("litert_torch", "ai_edge_litert"))
 
 
 @pytest.fixture(scope="module")
 def made():
-    return export_device.make_device_model(texts=40)
+    model, backbone, _ = export_device.make_device_model()
+    return model, backbone
 
 
 def padded(backbone, text):
-    tokens = backbone.tokenizer.encode(text, export_device.TOKENS)
-    hidden = torch.zeros(1, export_device.TOKENS, backbone.geometry.hidden)
+    tokens = backbone.tokenizer.encode(text, device_file.TOKENS)
+    hidden = torch.zeros(1, device_file.padded(len(tokens)), backbone.geometry.hidden)
     hidden[0, : len(tokens)] = backbone.embed(tokens)
     return tokens, hidden
 
@@ -33,9 +33,7 @@ def padded(backbone, text):
 def test_it_is_the_compressed_model_with_the_bottleneck(made):
     model, backbone = made
     weights = load_weights("llm-token", "sentiment")
-    texts = [sample.text for sample in get_task("sentiment").train[:40]]
-    student = linear_student(backbone, 2, 4, texts)
-    small = compress(backbone, drop=[2, 3], maps={2: student})
+    small = device_model(backbone, "student", 4).model
     tokens, hidden = padded(backbone, "a film of quiet power , far too long")
     with torch.no_grad():
         where = torch.arange(1, len(tokens) + 1)
@@ -60,7 +58,7 @@ def test_what_follows_in_the_padding_changes_nothing(made):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_LITERT, reason="needs litert-torch")
+@pytest.mark.skipif(not HAS_LITERT, reason="needs litert-torch and ai-edge-litert")
 def test_the_files_run_and_stay_close(made, tmp_path):
     model, backbone = made
     tokens, hidden = padded(backbone, "a film of quiet power")
@@ -70,10 +68,15 @@ def test_the_files_run_and_stay_close(made, tmp_path):
     for eight_bits, most in ((False, 1e-4), (True, 0.2)):
         path = tmp_path / f"{eight_bits}.tflite"
         export_device.export(model, path, eight_bits=eight_bits)
-        got = export_device.DeviceRunner(path)(hidden.numpy())[0][0, : len(tokens)]
+        run = device_file.DeviceRunner(path)
+        got = run(hidden.numpy())[0][0, : len(tokens)]
+        longer = run(np.pad(hidden.numpy(), ((0, 0), (0, 16), (0, 0))))[0][0, : len(tokens)]
+        assert np.allclose(got, longer, atol=1e-5)
         assert np.linalg.norm(got - want) / np.linalg.norm(want) < most
         sizes.append(path.stat().st_size)
-    # a byte in place of four for nearly everything
+    # A byte in place of four for nearly everything; were the weights there once a length, it would
+    # be four times the bytes.
+    assert sizes[0] < 1.1 * 4 * sum(p.numel() for p in model.parameters())
     assert sizes[1] < 0.3 * sizes[0]
 
 
