@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Loading a backbone's first layers: from the cache, a folder of the user's, or a hub name."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -16,6 +17,9 @@ from models.backbone.llama import Layer, LlamaBackbone, LlamaConfig
 from models.backbone.smollm2 import DEFAULT_BACKBONE, folder
 from models.backbone.text import TextTokenizer
 from models.names import PACKAGED_BACKBONES
+
+AUTO_BYTES = 2
+"""Of a weight in a simulated device's memory where no number type is asked for: bfloat16."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -66,7 +70,7 @@ def load_backbone(
     """
     dtype = choose_dtype(precision)
     if name == DEFAULT_BACKBONE:
-        return _load_prepared(layers, dtype)
+        return _charged(_load_prepared(layers, dtype), precision)
     from models.backbone.huggingface import load_huggingface
 
     found = load_huggingface(
@@ -76,6 +80,17 @@ def load_backbone(
         allow_hub=allow_hub,
     )
     found.name = name
+    return _charged(found, precision)
+
+
+def _charged(found: Backbone, precision: Precision) -> Backbone:
+    """Charge simulated devices for the same weights on every machine that simulates.
+
+    With "auto" the machine's processor decides in which type a Llama model is multiplied; what a
+    message costs in simulated time and energy must not depend on that.
+    """
+    if precision == "auto" and isinstance(found, LlamaBackbone):
+        found.geometry = dataclasses.replace(found.geometry, bytes_per_weight=AUTO_BYTES)
     return found
 
 

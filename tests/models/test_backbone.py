@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from models.backbone import Adapters, BackboneError, load_backbone
+from models.backbone import Adapters, BackboneError, load_backbone, loading
 from models.backbone.packing import TILE_ROWS, tiled_linear
 
 LAYERS = 3
@@ -185,3 +185,16 @@ def test_truncated_text_has_the_first_tokens_of_the_whole_text():
     short = tokenizer.truncate(text, 5)
     assert text.startswith(short)
     assert tokenizer.encode(short, 64) == tokenizer.encode(text, 5)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_a_device_is_charged_does_not_depend_on_this_processor(monkeypatch, fast):
+    monkeypatch.setattr(loading, "_cpu_has", lambda test: fast)
+    loading.load_backbone.cache_clear()
+    try:
+        one = loading.load_backbone(layers=2)
+        exact = loading.load_backbone(layers=2, precision="float32")
+    finally:
+        loading.load_backbone.cache_clear()
+    assert one.geometry.bytes_per_weight == 2
+    assert exact.geometry.bytes_per_weight == 4
