@@ -59,11 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "command": f"python -m models.training.count_levels --samples {options.samples}",
         "weights": codec._ends.weights.fingerprint,
     }
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / f"{FREQUENCIES}.safetensors"
     save_file(
         {name: value.to(torch.int32).contiguous() for name, value in out.items()},
-        options.out / f"{FREQUENCIES}.safetensors",
+        path,
         metadata={"semcosim": json.dumps(meta, sort_keys=True)},
     )
+    path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Config:
         rate: of learning.
         low_snr_db: of the channel, with 8 values a token; 3 dB less with four times as many.
         high_snr_db: likewise.
+        validation_samples: sentences that say when to give up.
     """
 
     seed: int = 1
@@ -59,6 +60,7 @@ class Config:
     rate: float = 1e-3
     low_snr_db: float = -6.0
     high_snr_db: float = 14.0
+    validation_samples: int = 40
 
 
 class Trainer:
@@ -217,7 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = options.out / f"token-values-{TASK}.safetensors"
     save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
     codec = TokenValuesCodec(folder=options.out, on_disk=False)
-    meta["give_up"] = give_up_below(codec, get_task(TASK).validation[:40], config.seed)
+    chosen = get_task(TASK).validation[: config.validation_samples]
+    meta["give_up"] = give_up_below(codec, chosen, config.seed)
     save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
     path.chmod(0o644)
     print(json.dumps({k: meta[k] for k in ("tokens_right_before", "tokens_right", "give_up")}))

