@@ -11,9 +11,10 @@ from cosim.scenario.errors import Problem, show
 from cosim.scenario.model import Scenario
 from cosim.scenario.traffic import SemanticTraffic
 from cosim.scenario.wording import listed
+from models.names import DEFAULT_BACKBONE, DEVICE_MODELS, PACKAGED_BACKBONES
 
 TRAINING = "python -m models.training.train_llm_token --task TASK --backbone MODEL --out FOLDER"
-_DEVICE_MODEL = re.compile(r"-(student|drop|w8)$")
+_DEVICE_MODEL = re.compile(rf"-({'|'.join(DEVICE_MODELS)})$")
 
 
 def weight_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -51,7 +52,6 @@ def weight_problems(scenario: Scenario) -> Iterator[Problem]:
 def _language_model(scenario: Scenario, codec: str, files: dict[str, Path]) -> Iterator[Problem]:
     """Yield what stands between a codec's weights and the model that they name."""
     from models.fingerprint import WeightFileError, weights_meta
-    from models.names import DEFAULT_BACKBONE, PACKAGED_BACKBONES
 
     models = scenario.models
     try:

@@ -27,6 +27,8 @@ FORMAT = 1
 PACKAGES = (
     "semcosim", "ns3", "sionna", "torch", "transformers", "numpy", "pandas", "pyarrow", "pydantic",
 )  # fmt: skip
+EXTRAS = ("torchao", "ai-edge-litert")
+"""Whose results some rungs send; nobody needs them otherwise."""
 
 
 class _RunShape(BaseModel):
@@ -70,7 +72,7 @@ class _Shape(BaseModel):
 def versions() -> dict[str, str | None]:
     """Return the versions of Python and of the packages that results depend on, without imports."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *EXTRAS):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -22,7 +22,7 @@ class Geometry:
         hidden: width of the residual stream.
         layers: that are loaded.
         parameters_per_layer: weights of one layer that every token is multiplied with.
-        bytes_per_weight: of the loaded weights.
+        bytes_per_weight: in a simulated device's memory; see `load_backbone`.
     """
 
     hidden: int

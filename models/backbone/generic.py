@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Any transformer of the library transformers as a backbone, without code for its architecture.
+"""Most models of the library transformers as a backbone, without code for their architectures.
 
 The model itself runs, so its masks, its rotary angles and its embeddings are its own. What is asked
 of it beyond a plain call is done from outside: its layers are wrapped. A wrapped layer that is not

@@ -32,7 +32,9 @@ def layer_count(name: str, *, allow_hub: bool) -> int:
     from transformers import AutoConfig
 
     with _loading(name, allow_hub):
-        config = AutoConfig.from_pretrained(name, local_files_only=not allow_hub)
+        config = AutoConfig.from_pretrained(
+            name, local_files_only=not allow_hub, trust_remote_code=False
+        )
     return _layers(config, name)
 
 
@@ -55,7 +57,8 @@ def load_huggingface(
 
     from models.backbone.loading import choose_dtype
 
-    local: dict[str, Any] = {"local_files_only": not allow_hub}
+    # Code that comes with a model would be run: without asking, and only transformers' own.
+    local: dict[str, Any] = {"local_files_only": not allow_hub, "trust_remote_code": False}
     with _loading(name, allow_hub):
         model, report = AutoModel.from_pretrained(
             name, dtype=torch.float32, output_loading_info=True, **local

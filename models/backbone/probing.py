@@ -157,6 +157,15 @@ class Probe:
         moved = model.run(Pass(0, last), embedded, apart, torch.ones_like(places))
         if torch.equal(moved.leaving[last - 1], whole.leaving[last - 1]):
             raise self._refusal(NO_POSITIONS)
+        # Tokens that were lost are left out: the others must not notice more than a mask.
+        left = [0, 1, *range(4, tokens.shape[1])]
+        mask = torch.ones_like(places)
+        mask[:, 2:4] = 0
+        hidden = model.run(Pass(0, last), embedded, places, mask).leaving[last - 1]
+        kept = model.run(
+            Pass(0, last), embedded[:, left], places[:, left], torch.ones_like(places[:, left])
+        )
+        self._same(kept.leaving[last - 1], hidden[:, left], NO_POSITIONS)
         other = embedded.clone()
         other[:, -1] = embedded[:, 0]
         later = model.run(Pass(0, last), other, places, torch.ones_like(places))

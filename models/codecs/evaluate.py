@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     own = options.weights
     if options.backbone and not own:
         parser.error("--backbone: only with --weights")
-    if own and options.out == SHIPPED:
+    if own and options.out.resolve() == SHIPPED:
         parser.error("--out: a folder of your own for figures of --weights")
     if own and not any(own_weights(name, own) for name in codec_names()):
         parser.error(f"--weights {own}: there is no CODEC-TASK.safetensors in it")
@@ -172,7 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for rung in codec_rungs(name):
             try:
                 got = evaluate_offline(codec, task.name, options.rung_samples, rung=rung)
-            except CodecError as error:  # a device model of another language model
+            except CodecError as error:
+                if not own:
+                    raise
+                # a device model of another language model
                 print(f"{task.name} {name} {rung}: left out: {error}", file=sys.stderr)
                 continue
             entry["rungs"][rung] = _rounded(got)

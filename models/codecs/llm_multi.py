@@ -82,7 +82,10 @@ class LlmMultiCodec(ModelCodec):
 
     @property
     def rungs(self) -> tuple[str, ...]:
-        """Return the ladder; any d<n>-int<b>[-top<k>][-flat][-ans] works too."""
+        """Return the ladder; any d<n>-int<b>[-top<k>][-flat] works too.
+
+        With frequencies of its values ("llm-multi") also -ans behind it.
+        """
         return codec_rungs(self.name)
 
     @property
@@ -101,7 +104,7 @@ class LlmMultiCodec(ModelCodec):
         """Return one message a sample; see `Codec.encode`."""
         point = _rung(rung)
         self._ends.sees(task)
-        keys = [self._key("encode", task, point, *_content(sample)) for sample in samples]
+        keys = [self._key(point, "encode", task, *_content(sample)) for sample in samples]
 
         def encode(missing: list[Sample]) -> list[tuple[int, list[str], list[float]]]:
             return [
@@ -123,9 +126,12 @@ class LlmMultiCodec(ModelCodec):
             )
         return out
 
-    def _key(self, *parts: Any) -> str:
+    def _key(self, point: Rung, *parts: Any) -> str:
+        """Return the key of a result at a rung: what made it beside the weights is in it, too."""
+        made = self._ends.made_for(point)
         return content_key(
-            self.fingerprint, *(p if isinstance(p, bytes) else repr(p) for p in parts)
+            self.fingerprint,
+            *(p if isinstance(p, bytes) else repr(p) for p in (point, *made, *parts)),
         )
 
     def _encode(
@@ -155,9 +161,9 @@ class LlmMultiCodec(ModelCodec):
         point = dataclasses.replace(point, coded=False)  # the same values, the same answer
         keys = [
             self._key(
+                point,
                 "decode",
                 task,
-                point,
                 *(bytes([position]) + levels.tobytes() for position, levels in rows.items()),
             )
             for rows in messages

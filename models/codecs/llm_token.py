@@ -39,12 +39,12 @@ from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
 from models.codecs.weights import SHIPPED, CodecWeights, load_weights
 from models.compression.device_models import (
-    DEVICE_MODELS,
     DeviceModel,
     device_fingerprint,
     device_model,
 )
 from models.fingerprint import task_weights
+from models.names import DEVICE_MODELS
 from models.tasks import Sample
 
 MAX_TOKENS = 64

@@ -100,7 +100,6 @@ class MultiEdge:
     def analyse(self, samples: Sequence[Sample], task: str) -> Rows:
         """Return what the device computes of samples: all that is sent comes from here."""
         sees = self.sees(task)
-        tensors = self.weights.tensors
         texts = [self._tokens(sample.text, sees) for sample in samples]
         counts = [len(text) for text in texts]
         order: list[Tensor] = []
@@ -125,7 +124,6 @@ class MultiEdge:
             order.append(torch.arange(seen + start, seen + start + count))
         index = torch.cat(order)
         lengths = [before + count for count in counts]
-        assert tensors
         return Rows(
             positions=torch.cat([torch.arange(1, length + 1) for length in lengths]),
             values=torch.cat([values for values, _ in parts])[index],
@@ -193,7 +191,7 @@ class MultiEdge:
         Raises:
             CodecError: there are no codebooks for these weights.
         """
-        return self._beside(CODEBOOKS, "train_codebooks")
+        return self._beside(CODEBOOKS, "train_codebooks").tensors
 
     def books(self, task: str, positions: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return, for each kind of row, which rows are of it and its codebooks.
@@ -211,22 +209,39 @@ class MultiEdge:
         Raises:
             CodecError: there are no frequencies for these weights.
         """
-        tensors = self._beside(FREQUENCIES, "count_levels")
+        tensors = self._beside(FREQUENCIES, "count_levels").tensors
         kind = "vq" if rung.vector else f"int{rung.bits}"
         counts = {name: tensors[f"{name}.{kind}"] for name in ("vision", "text")}
         counts["positions"] = tensors[f"{task}.positions"]
         return UnitCoder(counts, POSITIONS if self.sees(task) else 0, rung)
 
-    def _beside(self, kind: str, remedy: str) -> dict[str, Tensor]:
+    def made_for(self, rung: Rung) -> tuple[str, ...]:
+        """Return the fingerprints of what a rung needs beside the weights.
+
+        Raises:
+            CodecError: it is missing, or for other weights.
+        """
+        made = []
+        if rung.vector:
+            made.append(self._beside(CODEBOOKS, "train_codebooks").fingerprint)
+        if rung.coded:
+            made.append(self._beside(FREQUENCIES, "count_levels").fingerprint)
+        return tuple(made)
+
+    def _beside(self, kind: str, command: str) -> CodecWeights:
         """Return what was made for these weights and is in a file of its own."""
         name = kind.replace(WEIGHTS, self._name)
+        remedy = f"python -m models.training.{command}"
+        if self._name != WEIGHTS:
+            remedy = f"{remedy} makes it for {WEIGHTS} only: take a rung without it"
+        if not (self._folder / f"{name}.safetensors").is_file():
+            raise CodecError(f"{name}.safetensors is not in {self._folder}: {remedy}")
         shared = load_shared_weights(name, self._folder)
         if shared.meta["weights"] != self.weights.fingerprint:
             raise CodecError(
-                f"{name} in {self._folder} is for other weights of codec {self._name}: "
-                f"run `python -m models.training.{remedy}`"
+                f"{name} in {self._folder} is for other weights of codec {self._name}: {remedy}"
             )
-        return shared.tensors
+        return shared
 
     def nothing(self, task: str) -> Decoded:
         """Return the answer without any row."""

@@ -148,8 +148,10 @@ class TokenValuesCodec(ModelCodec):
     ) -> list[Decoded]:
         """Return answers; those of equal contents are computed once and kept."""
         weights = self._parts(task)[0]
+        # The frequencies decide, too, and equal bytes may be rows of another width.
+        made = weights.fingerprint, load_weights("word-units", task).fingerprint
         keys = [
-            content_key(self.fingerprint, weights.fingerprint, "read", rows.numpy().tobytes())
+            content_key(self.fingerprint, *made, "read", rows.shape[1], rows.numpy().tobytes())
             for rows in values
         ]
         some = [at for at, rows in enumerate(values) if len(rows)]

@@ -117,7 +117,6 @@ def _check(meta: dict[str, Any], model: Backbone) -> None:
         )
 
 
-@functools.cache
 def load_weights(codec: str, task: str, folder: Path = SHIPPED) -> CodecWeights:
     """Return the weights of a codec for a task.
 
@@ -137,6 +136,13 @@ def load_weights(codec: str, task: str, folder: Path = SHIPPED) -> CodecWeights:
 
 
 def _read(path: Path) -> CodecWeights:
+    """Return a file's contents, read again only when it has changed."""
+    state = path.stat()
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.cache
+def _read_once(path: Path, modified_ns: int, size: int) -> CodecWeights:
     try:
         digest = file_fingerprint(path)
         with safe_open(path, framework="pt") as file:
@@ -147,7 +153,6 @@ def _read(path: Path) -> CodecWeights:
     return CodecWeights(tensors, meta, digest)
 
 
-@functools.cache
 def load_shared_weights(codec: str, folder: Path = SHIPPED) -> CodecWeights:
     """Return the weights of a codec whose tasks share one file.
 

@@ -24,8 +24,8 @@ from models.backbone import Backbone, BackboneError
 from models.compression.device_file import DeviceFile, Origin, files_of, load_device_file, padded
 from models.compression.variants import compress, weight_bytes
 from models.fingerprint import SHIPPED, file_fingerprint
+from models.names import DEVICE_MODELS
 
-DEVICE_MODELS = ("student", "drop", "w8", "litert")
 STUDENT = SHIPPED / "device-student.safetensors"
 
 

@@ -71,7 +71,7 @@ def more_photos() -> list[Sample]:
     out = []
     for name, part in _MORE_PARTS:
         rows = _rows(files[name])
-        for row, label in zip(rows, labels[part * len(rows) :], strict=False):
+        for row, label in zip(rows, labels[part * len(rows) :][: len(rows)], strict=True):
             picture = Picture(SIDE, SIDE, row.tobytes())
             identifier = content_id("", picture)
             if identifier not in known:

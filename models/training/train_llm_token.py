@@ -27,6 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.backbone import DEFAULT_BACKBONE, BackboneError, count_layers, lasting_name
+from models.codecs.base import CodecError
 from models.codecs.quantiser import parse_rung
 from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import get_task
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=default)
     options = parser.parse_args(arguments)
     name = lasting_name(options.backbone)
-    if name != DEFAULT_BACKBONE and options.out == SHIPPED:
+    if name != DEFAULT_BACKBONE and options.out.resolve() == SHIPPED:
         parser.error("--out: a folder of your own for the weights of another language model")
     try:
         layers = count_layers(name, allow_hub=options.allow_hub)
@@ -135,7 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     if options.clean_from:
         clean = trainer.new_edge()
-        clean.read(load_weights("raw-text", task.name, options.clean_from).tensors)
+        known = load_weights("raw-text", task.name, options.clean_from)
+        try:
+            known.check_backbone(trainer.backbone)
+        except CodecError as error:
+            parser.error(f"--clean-from: {error}")
+        clean.read(known.tensors)
     else:
         clean = trainer.train_clean()
     scores = trainer.scores(clean, valid, None, None, 0.0)

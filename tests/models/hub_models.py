@@ -91,7 +91,6 @@ MORE = {
                        "transformer.layer", (), both_ways=True),
     "electra": Kind("ElectraConfig", "ElectraModel", {**COMMON, "embedding_size": 24},
                     "encoder.layer", (), both_ways=True),
-    "mpnet": Kind("MPNetConfig", "MPNetModel", COMMON, "encoder.layer", (), 2, both_ways=True),
     "modernbert": Kind("ModernBertConfig", "ModernBertModel", {**COMMON, "pad_token_id": 1,
                        "bos_token_id": 2, "eos_token_id": 2, "cls_token_id": 2,
                        "sep_token_id": 2}, "layers", (), both_ways=True),

@@ -275,6 +275,9 @@ def test_a_lack_of_weights_is_found_unless_nothing_needs_them(tmp_path):
         (Kind("BloomConfig", "BloomModel",
               {"hidden_size": HIDDEN, "n_layer": LAYERS, "n_head": 4, "vocab_size": VOCABULARY},
               "h", ()), "positions cannot be told"),
+        # Its relative positions count the tokens that are there, whatever it is told.
+        (Kind("MPNetConfig", "MPNetModel", COMMON, "encoder.layer", (), 2, both_ways=True),
+         "positions cannot be told"),
         (Kind("T5Config", "T5Model",
               {"d_model": HIDDEN, "d_ff": 96, "num_layers": LAYERS, "num_heads": 4, "d_kv": 12,
                "vocab_size": VOCABULARY}, "", ()), "encoder with a decoder"),
