@@ -38,6 +38,7 @@ from models.codecs.quantiser import (
 )
 from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
+from models.codecs.symbols import known_units
 from models.codecs.unit_coder import UnitCoder
 from models.codecs.weights import SHIPPED
 from models.tasks import Sample
@@ -237,13 +238,8 @@ class LlmMultiCodec(ModelCodec):
             task: name of the task.
             numbers: of these units in the message, ascending; None: all arrived.
         """
-        if numbers is None:
-            numbers = [range(len(rows)) for rows in values]
-        # No message has more: what claims to stand further behind is none of ours.
         most = MAX_TOKENS + (POSITIONS if self._ends.sees(task) else 0)
-        kept = [[at for at, n in enumerate(row) if n < most] for row in numbers]
-        numbers = [[row[at] for at in here] for row, here in zip(numbers, kept, strict=True)]
-        values = [rows[here] for rows, here in zip(values, kept, strict=True)]
+        values, numbers = known_units(values, numbers, most)
         answers = [self._ends.nothing(task)] * len(values)
         some = [at for at, rows in enumerate(values) if len(rows)]
         if some:

@@ -50,6 +50,27 @@ class ValueCodec(Protocol):
         ...
 
 
+def known_units(
+    values: Sequence[npt.NDArray[np.float64]],
+    numbers: Sequence[Sequence[int]] | None,
+    most: int,
+) -> tuple[list[npt.NDArray[np.float64]], list[list[int]]]:
+    """Return the units of each message that can be its own, and their numbers.
+
+    No message has more than `most`: what claims to stand further behind is none of it.
+
+    Args:
+        values: of the units that arrived, shape [units, dimensions] each.
+        numbers: of these units in the message, ascending; None: all arrived.
+        most: units of the longest message.
+    """
+    if numbers is None:
+        numbers = [range(len(rows)) for rows in values]
+    kept = [[at for at, n in enumerate(row) if n < most] for row in numbers]
+    there = [[row[at] for at in here] for row, here in zip(numbers, kept, strict=True)]
+    return [rows[here] for rows, here in zip(values, kept, strict=True)], there
+
+
 class SymbolCodec(Codec):
     """Encodes into values, and decodes values with noise.
 

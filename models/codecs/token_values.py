@@ -34,6 +34,7 @@ from models.codecs.quantiser import Rung, dequantise, ordered, pack_units, parse
 from models.codecs.rebuilt import ACCEPT_SHARE, check_task
 from models.codecs.registry import codec_rungs
 from models.codecs.store import content_key
+from models.codecs.symbols import known_units
 from models.codecs.weights import SHIPPED, CodecWeights, load_weights
 from models.tasks import Sample
 from models.tasks.reconstruction import GOOD, POOR
@@ -127,15 +128,8 @@ class TokenValuesCodec(ModelCodec):
             task: name of the task.
             numbers: of these units in the message, ascending; None: all arrived.
         """
-        if numbers is None:
-            numbers = [range(len(rows)) for rows in values]
-        # No message has more: what claims to stand further behind is none of ours.
-        kept = [[at for at, n in enumerate(row) if n < MAX_TOKENS] for row in numbers]
-        there = [[row[at] for at in here] for row, here in zip(numbers, kept, strict=True)]
-        rows = [
-            torch.from_numpy(np.ascontiguousarray(part[here], np.float32))
-            for part, here in zip(values, kept, strict=True)
-        ]
+        values, there = known_units(values, numbers, MAX_TOKENS)
+        rows = [torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in values]
         # How many were sent is not said here: a receiver knows the last number that came.
         return self._read(rows, there, [row[-1] + 1 if row else 0 for row in there], task)
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The numbers of a training run."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,17 @@ MAX_LOSS = 0.8
 
 CALIBRATION_RUNG = "d16-int4"
 """Whose scores, with none, 0.3 and 0.6 of the tokens lost, set temperature and threshold."""
+
+
+def changed_options(config: Any) -> list[str]:
+    """Return the command-line options that differ from a configuration's defaults.
+
+    Args:
+        config: a dataclass whose fields all have defaults.
+    """
+    parts: list[str] = []
+    for name, value in asdict(config).items():
+        if value != getattr(type(config)(), name):
+            values = value if isinstance(value, tuple) else (value,)
+            parts += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return parts

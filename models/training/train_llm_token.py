@@ -31,7 +31,7 @@ from models.codecs.base import CodecError
 from models.codecs.quantiser import parse_rung
 from models.codecs.weights import SHIPPED, load_weights
 from models.tasks import get_task
-from models.training.config import CALIBRATION_RUNG, RUNG_CHANCES, Config
+from models.training.config import CALIBRATION_RUNG, RUNG_CHANCES, Config, changed_options
 from models.training.text_trainer import Trainer, accuracy
 
 
@@ -76,9 +76,7 @@ def _command(task: str, config: Config, backbone: str, *, reuse: bool) -> str:
     parts = ["python", "-m", "models.training.train_llm_token", "--task", task]
     if backbone != DEFAULT_BACKBONE:
         parts += ["--backbone", backbone]
-    for name, value in asdict(config).items():
-        if value != getattr(Config(), name):
-            parts += [f"--{name.replace('_', '-')}", str(value)]
+    parts += changed_options(config)
     return " ".join([*parts, "--clean-from", "models/weights"] if reuse else parts)
 
 

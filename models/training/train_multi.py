@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from models.codecs.quantiser import Rung, parse_rung
 from models.codecs.weights import SHIPPED
-from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS, TOP_CHANCE
+from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS, TOP_CHANCE, changed_options
 from models.training.multi_data import TASKS, MultiData
 from models.training.multi_importance import MultiImportance
 from models.training.multi_model import Item, Noise
@@ -272,14 +272,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         trainer.importance.fit()
     trainer.run(config.steps, trainer.groups())
     trainer.importance.fit()
-    changed = [
-        f"--{n.replace('_', '-')} {' '.join(map(str, v)) if isinstance(v, tuple) else v}"
-        for n, v in asdict(config).items()
-        if v != getattr(MultiConfig(), n)
-    ]
     codec = "llm-multi-symbols" if config.symbols else "llm-multi"
     meta = {
-        "command": " ".join(["python", "-m", "models.training.train_multi", *changed]),
+        "command": " ".join(
+            ["python", "-m", "models.training.train_multi", *changed_options(config)]
+        ),
         "started_from": _origin(options.go_on),
         "config": asdict(config),
         "codec": codec,

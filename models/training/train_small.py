@@ -26,7 +26,7 @@ from models.codecs.small_net import PATCHES, VOCABULARY, SmallNet, pixels_for
 from models.codecs.weights import SHIPPED
 from models.tasks import Sample, get_task
 from models.tasks.image import more_photos
-from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS
+from models.training.config import LOSS_FREE_CHANCE, MAX_LOSS, changed_options
 from models.training.text_trainer import calibrate_scores
 
 TASKS = ("sentiment", "topic", "image", "vqa")
@@ -292,11 +292,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             total = torch.zeros(len(tasks))
     net.eval()
     meta: dict[str, Any] = {
-        "command": "python -m models.training.train_small"
-        + "".join(
-            f" --{n.replace('_', '-')} {v}"
-            for n, v in asdict(config).items()
-            if v != getattr(SmallConfig(), n)
+        "command": " ".join(
+            ["python", "-m", "models.training.train_small", *changed_options(config)]
         ),
         "config": asdict(config),
         "codec": "small-multi",

@@ -35,6 +35,7 @@ from models.codecs.weights import SHIPPED
 from models.fidelity import cosine
 from models.retrieval.encoder import load_encoder
 from models.tasks import ReconstructionTask, Sample, get_task
+from models.training.config import changed_options
 
 TASK = "text-reconstruction"
 VALUES = 32
@@ -203,11 +204,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = trainer.right()
     trainer.run()
     meta: dict[str, Any] = {
-        "command": "python -m models.training.train_token_values"
-        + "".join(
-            f" --{n.replace('_', '-')} {v}"
-            for n, v in asdict(config).items()
-            if v != getattr(Config(), n)
+        "command": " ".join(
+            ["python", "-m", "models.training.train_token_values", *changed_options(config)]
         ),
         "config": asdict(config),
         "codec": "token-values",
