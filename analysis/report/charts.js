@@ -2,6 +2,8 @@
 // Small charts in SVG: lines with a legend and a tooltip, intervals, scatter, bars over time.
 "use strict";
 const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+// Areas take the eighth colour too, which is too light for lines.
+const FILLS = [...PALETTE, "#F0E442"];
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 const errors = [];
 window.onerror = (text) => { errors.push(String(text)); mark(); };

@@ -76,7 +76,7 @@ function gridCard(run) {
       if (String(g.cell[i]) !== String(state.cell) || slot < from || slot >= from + span) return;
       const x = (slot - from) * w, y = (g.prbs - g.first[i] - g.count[i]) * scale, h = g.count[i] * scale;
       pen.globalAlpha = g.up[i] ? 0.55 : 1;
-      pen.fillStyle = PALETTE[g.ue[i] % 7];
+      pen.fillStyle = FILLS[g.ue[i] % 8];
       pen.fillRect(x, y, w, h);
       pen.globalAlpha = 1;
       if (g.again[i]) { pen.fillStyle = "#fff"; pen.fillRect(x + w / 3, y, w / 3, h); }
@@ -89,7 +89,7 @@ function gridCard(run) {
   });
   const ues = distinct(g.ue).sort((a, b) => a - b);
   const key = node("div", { class: "legend" }, ...ues.map((u) => node("span", {}, node("span",
-    { style: `display:inline-block;width:12px;height:12px;margin-right:4px;background:${PALETTE[u % 7]}` }), `UE ${u}`)));
+    { style: `display:inline-block;width:12px;height:12px;margin-right:4px;background:${FILLS[u % 8]}` }), `UE ${u}`)));
   return card("Resource grid", `${span} slots of ${show(g.slot_ms)} ms to the right, ${g.prbs} PRBs upwards. Pale: uplink. White bar: ` +
     "retransmission. Black dashes: not decoded." + (g.cut ? " Only the run's first blocks are in this file." : ""), true, ...parts, key);
 }
