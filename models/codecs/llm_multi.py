@@ -73,7 +73,7 @@ class LlmMultiCodec(ModelCodec):
         super().__init__(trained=[file] if file.is_file() else [], **options)
         self.name = weights
         self._ends = MultiEdge(self._model, folder, weights)
-        self._coders: dict[tuple[str, int, int, bool], UnitCoder] = {}
+        self._coders: dict[tuple[object, ...], UnitCoder] = {}
         trained = int(self._ends.weights.meta["cut"])
         if cut is not None and cut != trained:
             raise CodecError(
@@ -183,7 +183,7 @@ class LlmMultiCodec(ModelCodec):
         return self._ends.classify(positions, values, [len(rows) for rows in messages], task)
 
     def _coder(self, task: str, point: Rung) -> UnitCoder:
-        key = (task, point.levels, point.bits, point.vector)
+        key = (task, point.levels, point.bits, point.vector, self._ends.made_for(point))
         if key not in self._coders:
             self._coders[key] = self._ends.coder(task, point)
         return self._coders[key]

@@ -141,9 +141,9 @@ class TokenValuesCodec(ModelCodec):
         task: str,
     ) -> list[Decoded]:
         """Return answers; those of equal contents are computed once and kept."""
-        weights = self._parts(task)[0]
+        weights, prior = self._parts(task)
         # The frequencies decide, too, and equal bytes may be rows of another width.
-        made = weights.fingerprint, load_weights("word-units", task).fingerprint
+        made = weights.fingerprint, prior.numpy().tobytes()
         keys = [
             content_key(self.fingerprint, *made, "read", rows.shape[1], rows.numpy().tobytes())
             for rows in values

@@ -54,8 +54,9 @@ def test_a_shorter_code_word_points_where_the_longer_one_begins():
 
 @pytest.mark.parametrize("snr_db", [-6.0, 0.0, 10.0])
 def test_the_power_of_estimates_tells_the_snr(snr_db):
-    # c has unit power, so E[y^2] = share^2 (1 + 1 / snr) = share. The mean of 20 000 squares of
-    # about unit kurtosis excess has a standard error below 0.015 share.
+    # c has unit power, so E[y^2] = share^2 (1 + 1 / snr) = share. A square of a Gaussian of
+    # variance share has a standard deviation of sqrt(2) share, the mean of 20 000 one of 0.01
+    # share: the tolerance is five of it.
     rng = np.random.default_rng(3)
     rows = torch.from_numpy(np.concatenate(noisy([rng.normal(size=(1000, 20))], snr_db)))
     snr = 10 ** (snr_db / 10)
@@ -99,7 +100,9 @@ def test_a_receiver_is_less_sure_of_noisy_values_and_of_parts(codec, samples):
     for whole, noise, half in zip(clean, worse, part, strict=True):
         assert whole.accepted
         assert not noise.accepted and noise.confidence < whole.confidence
-        assert not half.accepted and half.confidence == pytest.approx(0.5, abs=0.1)
+        # Every second unit from the second on, up to the last that came: exactly half of them,
+        # times how sure the receiver is of each, which is nearly 1 without noise.
+        assert not half.accepted and 0.4 < half.confidence <= 0.5
 
 
 def test_a_receiver_without_a_clue_says_so(codec, samples):

@@ -329,7 +329,8 @@ def test_code_words_repeat_learn_and_the_codec_uses_them(tmp_path):
     )
     assert 0.0 <= meta["give_up"] <= 1.0
     shipped = _read(SHIPPED / "token-values-text-reconstruction.safetensors").meta
-    assert meta["tokens_right_before"] == pytest.approx(shipped["tokens_right_before"], abs=0.02)
+    # The same noise: only near ties may fall otherwise on another processor, 3 of 1500 tokens.
+    assert meta["tokens_right_before"] == pytest.approx(shipped["tokens_right_before"], abs=0.002)
     better = shipped["tokens_right"]
     assert all(better[point] > meta["tokens_right_before"][point] for point in better)
 
